@@ -1,0 +1,1 @@
+"""Swath: imagery of the Earth into georeferenced answers."""
