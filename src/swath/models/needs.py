@@ -1,0 +1,187 @@
+"""What a network needs: bands, units, normalisation, dates, ground sampling distance, tile sizes."""
+
+from __future__ import annotations
+
+from typing import Literal, Self
+
+from pydantic import Field, field_validator, model_validator
+
+from swath.models.frozen import Frozen
+from swath.sensors import UNITS, Band
+
+
+class MeanStd(Frozen):
+    """`(value - mean) / std`, both in the band's units."""
+
+    mean: float
+    std: float = Field(gt=0)
+
+    def __str__(self) -> str:
+        return f"mean {self.mean:g}, std {self.std:g}"
+
+    @property
+    def shift(self) -> float:
+        """What is subtracted."""
+        return self.mean
+
+    @property
+    def span(self) -> float:
+        """What is divided by."""
+        return self.std
+
+
+class MinMax(Frozen):
+    """`(value - min) / (max - min)`, both in the band's units."""
+
+    min: float
+    max: float
+
+    @model_validator(mode="after")
+    def _ordered(self) -> Self:
+        if not self.min < self.max:
+            raise ValueError(f"min {self.min:g} must be less than max {self.max:g}")
+        return self
+
+    def __str__(self) -> str:
+        return f"{self.min:g}..{self.max:g} to 0..1"
+
+    @property
+    def shift(self) -> float:
+        """What is subtracted."""
+        return self.min
+
+    @property
+    def span(self) -> float:
+        """What is divided by."""
+        return self.max - self.min
+
+
+Normalisation = MeanStd | MinMax
+
+
+class CardBand(Frozen):
+    """One band as the network expects it: what light, in which units, and how values are normalised."""
+
+    name: str
+    common_name: str | None = None
+    wavelength: tuple[float, float, float] | None = None
+    """`(min, centre, max)` in nm."""
+    polarisation: Literal["VV", "VH", "HH", "HV"] | None = None
+    units: str
+    """One of `swath.sensors.UNITS`."""
+    normalisation: Normalisation | None = None
+    """None: the network takes values as they are, in `units`."""
+    clip: tuple[float, float] | None = None
+    """Limits in the band's units, applied before normalisation."""
+
+    @field_validator("units")
+    @classmethod
+    def _known_unit(cls, value: str) -> str:
+        if value not in UNITS:
+            raise ValueError(f"unknown units {value!r}; known: {', '.join(UNITS)}")
+        return value
+
+    @model_validator(mode="after")
+    def _limits_in_order(self) -> Self:
+        if self.wavelength is not None and not 0 < self.wavelength[0] <= self.wavelength[1] <= self.wavelength[2]:
+            raise ValueError(f"wavelength must be (min, centre, max) in nm, in that order; found {self.wavelength}")
+        if self.clip is not None and not self.clip[0] < self.clip[1]:
+            raise ValueError(f"clip must be (lower, upper); found {self.clip}")
+        return self
+
+    @classmethod
+    def of(
+        cls, band: Band, normalisation: Normalisation | None = None, clip: tuple[float, float] | None = None
+    ) -> CardBand:
+        """The expectation that a band like `band` comes, in its units."""
+        shared = {key: getattr(band, key) for key in ("name", "common_name", "wavelength", "polarisation", "units")}
+        return cls(**shared, normalisation=normalisation, clip=clip)
+
+    def light(self) -> str:
+        """One phrase for tables: `665 nm`, `VV`, or nothing."""
+        return f"{self.wavelength[1]:g} nm" if self.wavelength is not None else self.polarisation or ""
+
+
+class DatesRule(Frozen):
+    """How many dates an input has, in order of time, and how they reach the network."""
+
+    min: int = Field(default=1, ge=1)
+    max: int | None = Field(default=1, ge=1)
+    """None: any number."""
+    given: Literal["axis", "arguments", "channels"] = "axis"
+    """`axis`: one tensor `[B, T, C, H, W]`, or `[B, C, H, W]` where `max` is 1; `arguments`: one `[B, C, H, W]` each;
+    `channels`: one `[B, T*C, H, W]`, date after date."""
+
+    @model_validator(mode="after")
+    def _ordered(self) -> Self:
+        if self.max is not None and self.max < self.min:
+            raise ValueError(f"max {self.max} is less than min {self.min}")
+        return self
+
+    def allows(self, count: int) -> bool:
+        """Whether `count` dates are in the range."""
+        return self.min <= count and (self.max is None or count <= self.max)
+
+
+class GsdRule(Frozen):
+    """Ground sampling distances in m. A scene between `min` and `max` may be resampled to `nominal`; others not."""
+
+    nominal: float = Field(gt=0)
+    min: float = Field(gt=0)
+    max: float
+
+    @model_validator(mode="after")
+    def _ordered(self) -> Self:
+        if not self.min <= self.nominal <= self.max:
+            raise ValueError(f"min, nominal, max must be in that order; found {self.min}, {self.nominal}, {self.max}")
+        return self
+
+    @classmethod
+    def around(cls, nominal: float, factor: float = 2.0) -> GsdRule:
+        """From `nominal / factor` to `nominal * factor`."""
+        return cls(nominal=nominal, min=nominal / factor, max=nominal * factor)
+
+
+class Input(Frozen):
+    """One input of a network; usually there is one, and several where bands come on different grids or dates."""
+
+    name: str = "image"
+    bands: tuple[CardBand, ...] = ()
+    """In the order of the network's channels."""
+    any_bands: CardBand | None = None
+    """For networks that take bands by wavelength: what holds for every band; `wavelength` gives the limits."""
+    dates: DatesRule = DatesRule()
+    gsd: GsdRule | None = None
+    """None: it was not recorded at which GSD the network was trained; whoever predicts must be told so."""
+    fill: float = 0.0
+    """Normalised value that stands for invalid pixels."""
+    wavelength_tolerance: float = Field(default=20.0, ge=0)
+    """By how many nm the centre of a scene's band may differ from the card's."""
+    sensors: tuple[str, ...] = ()
+    """Sensors it was trained on, as `sensor=` spells them."""
+
+    @model_validator(mode="after")
+    def _has_bands(self) -> Self:
+        if bool(self.bands) == (self.any_bands is not None):
+            raise ValueError("say either bands= or any_bands=")
+        names = [band.name for band in self.bands]
+        if len(set(names)) != len(names):
+            raise ValueError(f"band names are not unique: {', '.join(names)}")
+        return self
+
+
+class TileRule(Frozen):
+    """Which tile sizes the network takes, in pixels of its first input."""
+
+    size: int = Field(default=512, ge=1)
+    """The size it was trained at, or likes best."""
+    multiple: int = Field(default=1, ge=1)
+    """Height and width must be multiples of this."""
+    fixed: bool = False
+    """Whether it takes `size` and nothing else."""
+
+    @model_validator(mode="after")
+    def _divides(self) -> Self:
+        if self.size % self.multiple:
+            raise ValueError(f"size {self.size} is not a multiple of {self.multiple}")
+        return self
