@@ -78,7 +78,7 @@ class Card(Frozen):
         CardError: a field is wrong; the message names it.
     """
 
-    name: str = Field(pattern=r"^[a-z][a-z0-9_.+-]*[a-z0-9+]$")
+    name: str = Field(pattern=r"^[a-zA-Z][a-zA-Z0-9_.-]+[a-zA-Z0-9]$")
     title: str = ""
     version: str = "1"
     architecture: str | None = None
@@ -148,11 +148,11 @@ class Card(Frozen):
         """JSON text; `Card.parse` gives the same card again."""
         return self.model_dump_json(indent=2)
 
-    def to_stac(self) -> pystac.Item:
-        """A STAC item of the Machine Learning Model extension; see `swath.models.stac`."""
+    def to_stac(self, weights: str | None = None) -> pystac.Item:
+        """A STAC item of the Machine Learning Model extension, with the address of the weight file as its asset."""
         from swath.models.stac import to_item
 
-        return to_item(self)
+        return to_item(self, weights)
 
     @classmethod
     def from_stac(cls, item: pystac.Item) -> Card:

@@ -21,19 +21,25 @@ MLM = "https://stac-extensions.github.io/mlm/v1.4.0/schema.json"
 CLASSIFICATION = "https://stac-extensions.github.io/classification/v2.0.0/schema.json"
 CARD = "swath:card"
 
+# The extension's schema knows no word for change; the card itself says it.
 _TASKS = {
     "classification": "scene-classification",
     "segmentation": "semantic-segmentation",
-    "change": "change-detection",
-    "semantic-change": "semantic-change-detection",
+    "change": "segmentation",
+    "semantic-change": "segmentation",
     "detection": "object-detection",
     "regression": "regression",
     "embedding": "similarity-search",
 }
 
 
-def to_item(card: Card) -> pystac.Item:
-    """The STAC item of a card. A model is of no place and no day, so geometry is null and the interval is open."""
+def to_item(card: Card, weights: str | None = None) -> pystac.Item:
+    """The STAC item of a card. A model is of no place and no day, so geometry is null and the interval is open.
+
+    Args:
+        card: what the network needs and gives.
+        weights: address of the weight file, for the asset that the extension demands; None: `NAME.swath`.
+    """
     bands = {band.name: _band(band) for given in card.inputs for band in given.bands}
     properties: dict[str, Any] = {
         "title": card.title or card.name,
@@ -52,7 +58,7 @@ def to_item(card: Card) -> pystac.Item:
         properties["license"] = card.licence
     if card.trained_on:
         properties["mlm:pretrained_source"] = ", ".join(data.name for data in card.trained_on)
-    return pystac.Item(
+    item = pystac.Item(
         id=card.name,
         geometry=None,
         bbox=None,
@@ -62,6 +68,15 @@ def to_item(card: Card) -> pystac.Item:
         properties=properties,
         stac_extensions=[MLM, *([CLASSIFICATION] if card.output.classes else [])],
     )
+    weight_file = pystac.Asset(
+        href=weights or f"{card.name}.swath",
+        title="Weights and card",
+        media_type="application/vnd.safetensors",
+        roles=["mlm:model", "mlm:weights"],
+        extra_fields={"mlm:artifact_type": "safetensors"},
+    )
+    item.add_asset("weights", weight_file)
+    return item
 
 
 def from_item(item: pystac.Item) -> Card:
@@ -101,7 +116,7 @@ def _input(given: Input, tile: TileRule) -> dict[str, Any]:
         "name": given.name,
         "bands": [band.name for band in given.bands],
         "input": {"shape": shape, "dim_order": order, "data_type": "float32"},
-        "value_scaling": [_scaling(band) for band in bands],
+        "value_scaling": [_scaling(band) for band in bands] if any(b.normalisation or b.clip for b in bands) else None,
         "resize_type": None,
         "pre_processing_function": None,
     }
@@ -116,7 +131,7 @@ def _scaling(band: CardBand) -> dict[str, Any]:
         expression = f"(min(max(x, {low!r}), {high!r}) - {norm.shift!r}) / {norm.span!r}"
         return {"type": "processing", "format": "text", "expression": expression}
     if norm is None:
-        return {"type": None}
+        return {"type": "scale", "value": 1}
     if isinstance(norm, MeanStd):
         return {"type": "z-score", "mean": norm.mean, "stddev": norm.std}
     return {"type": "min-max", "minimum": norm.min, "maximum": norm.max}
