@@ -1,1 +1,44 @@
-"""Swath: imagery of the Earth into georeferenced answers."""
+"""Swath turns imagery of the Earth, from any sensor, on any dates, at any size, into georeferenced answers.
+
+    scene = swath.open("before.tif", "after.tif")
+    model = swath.load("model.swath")
+    product = swath.predict(scene, model)
+    product.save("change.tif")
+
+Names are imported when they are first used, so that `import swath` is quick.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from importlib.metadata import version
+from typing import TYPE_CHECKING, Any
+
+from swath.errors import SwathError
+
+if TYPE_CHECKING:
+    from swath.scene.open import open_scene as open
+    from swath.scene.scene import Scene
+    from swath.sensors import Band, Sensor
+
+__version__ = version("swath")
+
+_LAZY = {
+    "open": ("swath.scene.open", "open_scene"),
+    "Scene": ("swath.scene.scene", "Scene"),
+    "Band": ("swath.sensors", "Band"),
+    "Sensor": ("swath.sensors", "Sensor"),
+}
+
+__all__ = ["Band", "Scene", "Sensor", "SwathError", "__version__", "open"]
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _LAZY:
+        raise AttributeError(f"module 'swath' has no attribute {name!r}")
+    module, attribute = _LAZY[name]
+    return getattr(import_module(module), attribute)
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)

@@ -1,0 +1,1 @@
+"""Scenes: open, align, mask, look, write. No torch."""

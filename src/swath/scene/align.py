@@ -1,0 +1,284 @@
+"""Put a source on another grid, lazily: by a plain shift where pixels coincide, by GDAL's warping where they do not."""
+
+from __future__ import annotations
+
+import threading
+from collections import OrderedDict
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import rasterio.warp
+from numpy.typing import NDArray
+from odc.geo import wh_
+from odc.geo.geobox import GeoBox
+from odc.geo.overlap import compute_reproject_roi
+from rasterio.enums import Resampling
+
+from swath.errors import GridError, ReadError
+from swath.scene.reader import Reader, Roi, common_roi, roi_shape, shifted
+
+BLOCK = 256
+"""Warping is done in blocks of the target grid, always the same ones, so that no pixel depends on the window asked for."""
+
+_CACHE_BYTES = 96 * 2**20
+_SAME = 1e-3
+"""Grids whose pixels coincide to a thousandth of a pixel are the same: coordinates are stored with that noise."""
+
+
+def same_grid(a: GeoBox, b: GeoBox) -> bool:
+    """Whether two grids have the same shape, CRS, and corners to a thousandth of a pixel."""
+    return tuple(a.shape) == tuple(b.shape) and offset_between(a, b) == (0, 0)
+
+
+def offset_between(source: GeoBox, target: GeoBox) -> tuple[int, int] | None:
+    """`(rows, columns)` of the target's first pixel on the source, or None where pixels do not coincide."""
+    if source.crs != target.crs:
+        return None
+    to_source = ~source.affine @ target.affine
+    corners = [(0, 0), (target.shape.x, 0), (0, target.shape.y), (target.shape.x, target.shape.y)]
+    x0, y0 = to_source @ (0, 0)
+    column, row = round(x0), round(y0)
+    for x, y in corners:
+        at = to_source @ (x, y)
+        if max(abs(at[0] - x - column), abs(at[1] - y - row)) > _SAME:
+            return None
+    return row, column
+
+
+def resampling_for(kind: str, shrink: float) -> str:
+    """The resampling fitted to the kind of data.
+
+    Class numbers and flags are never mixed: `nearest`, or the commonest class (`mode`) when pixels get much coarser.
+    Measurements are interpolated (`bilinear`), or averaged when pixels get coarser, so that none is left out.
+    """
+    if kind == "flags":
+        return "nearest"
+    if kind == "categorical":
+        return "mode" if shrink >= 1.5 else "nearest"
+    return "average" if shrink >= 1.5 else "bilinear"
+
+
+class Shifted:
+    """A source whose pixels coincide with the target's: no number is changed, pixels beyond the source are invalid."""
+
+    def __init__(self, source: Reader, grid: GeoBox, rows: int, columns: int) -> None:
+        self._source, self._offset = source, (rows, columns)
+        self.grid = grid
+        self.name, self.stored, self.tags = source.name, source.stored, source.tags
+        height, width = source.grid.shape
+        self._extent = (slice(0, height), slice(0, width))
+
+    def read(
+        self, window: Roi, indexes: Sequence[int], shape: tuple[int, int] | None = None
+    ) -> tuple[NDArray[Any], NDArray[np.bool_]]:
+        """See `Reader.read`."""
+        wanted = shifted(window, *self._offset)
+        inside = common_roi(wanted, self._extent)
+        if inside == wanted:
+            return self._source.read(wanted, indexes, shape)
+        full = (len(indexes), *roi_shape(window))
+        values = np.zeros(full, dtype=np.result_type(*(self.stored[i].dtype for i in indexes)))
+        valid = np.zeros(full, dtype=bool)
+        if inside is not None:
+            part = shifted(inside, -wanted[0].start, -wanted[1].start)
+            got, ok = self._source.read(inside, indexes)
+            values = values.astype(got.dtype, copy=False)
+            values[:, part[0], part[1]], valid[:, part[0], part[1]] = got, ok
+        if shape is not None:
+            rows = ((np.arange(shape[0]) + 0.5) * full[1] / shape[0]).astype(int)
+            columns = ((np.arange(shape[1]) + 0.5) * full[2] / shape[1]).astype(int)
+            values, valid = values[:, rows][:, :, columns], valid[:, rows][:, :, columns]
+        return values, valid
+
+
+class Warped:
+    """A source warped by GDAL onto another grid, block by block.
+
+    Numbers come as float (float64 where the stored type needs it), invalid pixels take no part in any mean.
+
+    Args:
+        source: what is warped.
+        grid: where to.
+        resampling: name of a GDAL resampling per stored band.
+    """
+
+    def __init__(self, source: Reader, grid: GeoBox, resampling: Sequence[str]) -> None:
+        self._source = source
+        self.grid = grid
+        self.name, self.stored, self.tags = source.name, source.stored, source.tags
+        self._resampling = tuple(resampling)
+
+    def read(
+        self, window: Roi, indexes: Sequence[int], shape: tuple[int, int] | None = None
+    ) -> tuple[NDArray[Any], NDArray[np.bool_]]:
+        """See `Reader.read`; values are float."""
+        if shape is not None and shape != roi_shape(window):
+            small = self.grid[window].zoom_to(shape)
+            return _split(np.stack([self._warp(small, i) for i in indexes]))
+        height, width = roi_shape(window)
+        out = np.full((len(indexes), height, width), np.nan, dtype=self._dtype(indexes))
+        for by in range(window[0].start // BLOCK, -(-window[0].stop // BLOCK)):
+            for bx in range(window[1].start // BLOCK, -(-window[1].stop // BLOCK)):
+                block = (
+                    slice(by * BLOCK, min((by + 1) * BLOCK, self.grid.shape.y)),
+                    slice(bx * BLOCK, min((bx + 1) * BLOCK, self.grid.shape.x)),
+                )
+                part = common_roi(block, window)
+                if part is None:
+                    continue
+                source = shifted(part, -block[0].start, -block[1].start)
+                target = shifted(part, -window[0].start, -window[1].start)
+                for position, index in enumerate(indexes):
+                    out[position][target] = self._block(block, index)[source]
+        return _split(out)
+
+    def _dtype(self, indexes: Sequence[int]) -> np.dtype[Any]:
+        return np.result_type(np.float32, *(np.result_type(self.stored[i].dtype, np.float32) for i in indexes))
+
+    def _block(self, block: Roi, index: int) -> NDArray[Any]:
+        key = (id(self), block[0].start, block[1].start, index)
+        found = _cache.get(key)
+        if found is None:
+            found = self._warp(self.grid[block], index)
+            _cache.put(key, found, self)
+        return found
+
+    def _warp(self, target: GeoBox, index: int) -> NDArray[Any]:
+        """One band on a small target grid, NaN where there is nothing."""
+        out = np.full(target.shape, np.nan, dtype=self._dtype([index]))
+        padding = 4
+        try:
+            overlap = compute_reproject_roi(self._source.grid, target, padding=padding)
+        except ValueError as error:
+            raise GridError(f"{self.name}: cannot be warped onto the scene's grid: {error}") from error
+        roi = overlap.roi_src
+        height, width = roi_shape(roi)
+        if height <= 0 or width <= 0:
+            return out
+        # Very coarse targets would ask for more source pixels than fit into memory: the source is shrunk first.
+        shrink = int(max(1.0, min(overlap.scale, max(height, width) / 4) / 2)) if overlap.scale >= 4 else 1
+        box = self._source.grid[roi]
+        shape = None
+        if shrink > 1:
+            shape = (max(1, height // shrink), max(1, width // shrink))
+            box = box.zoom_to(wh_(shape[1], shape[0]))
+        values, valid = self._source.read(roi, [index], shape)
+        if not valid.any():
+            return out
+        plane = values[0].astype(out.dtype)
+        plane[~valid[0]] = np.nan
+        try:
+            rasterio.warp.reproject(
+                plane,
+                out,
+                src_transform=box.affine,
+                src_crs=self._source.grid.crs,
+                src_nodata=np.nan,
+                dst_transform=target.affine,
+                dst_crs=target.crs,
+                dst_nodata=np.nan,
+                resampling=Resampling[self._resampling[index]],
+                # Exact coordinates for every pixel: GDAL's default interpolates them along each row of a chunk, which
+                # moves pixels by up to 1/8 depending on where the chunk begins.
+                tolerance=0.0,
+            )
+        except rasterio.errors.RasterioError as error:
+            raise ReadError(f"{self.name}: cannot be warped onto the scene's grid: {error}") from error
+        return out
+
+
+def _split(values: NDArray[Any]) -> tuple[NDArray[Any], NDArray[np.bool_]]:
+    valid = ~np.isnan(values)
+    return values, valid
+
+
+class _Cache:
+    """The last warped blocks of all sources, bounded in bytes; neighbouring windows share them."""
+
+    def __init__(self, limit: int) -> None:
+        self._limit, self._size = limit, 0
+        self._items: OrderedDict[tuple[int, int, int, int], tuple[NDArray[Any], Warped]] = OrderedDict()
+        self._lock = threading.Lock()
+
+    def get(self, key: tuple[int, int, int, int]) -> NDArray[Any] | None:
+        with self._lock:
+            if key not in self._items:
+                return None
+            self._items.move_to_end(key)
+            return self._items[key][0]
+
+    def put(self, key: tuple[int, int, int, int], block: NDArray[Any], owner: Warped) -> None:
+        # The owner is kept with the block: as long as its blocks live, no other object can have its id.
+        with self._lock:
+            if key in self._items:
+                return
+            self._items[key] = (block, owner)
+            self._size += block.nbytes
+            while self._size > self._limit:
+                _, (dropped, _owner) = self._items.popitem(last=False)
+                self._size -= dropped.nbytes
+
+
+_cache = _Cache(_CACHE_BYTES)
+
+
+def align(
+    source: Reader, grid: GeoBox, kinds: Sequence[str], resampling: str | None = None
+) -> tuple[Reader, str | None]:
+    """The source on another grid, and what was done to get there.
+
+    Args:
+        source: any reader.
+        grid: the scene's grid.
+        kinds: kind of data of each stored band.
+        resampling: GDAL's name of one to use for all; None: fitted to each band's kind.
+
+    Returns:
+        A reader on `grid`; a sentence for the scene's description, None where nothing had to be done.
+
+    Raises:
+        GridError: the source has no CRS and another shape, or lies elsewhere.
+    """
+    if same_grid(source.grid, grid):
+        return source, None
+    if (source.grid.crs is None) != (grid.crs is None) or (source.grid.crs is None and grid.crs is None):
+        if source.grid.crs is None and tuple(source.grid.shape) == tuple(grid.shape) and source.grid.affine.is_identity:
+            return Shifted(
+                source, grid, 0, 0
+            ), f"{source.name}: has no place of its own; laid on the grid pixel by pixel"
+        raise GridError(
+            f"{source.name}: {source.grid.shape.y} x {source.grid.shape.x} pixels"
+            f"{' without CRS' if source.grid.crs is None else ''} do not fit the scene's grid of "
+            f"{grid.shape.y} x {grid.shape.x}{' without CRS' if grid.crs is None else ''}; "
+            "give it a CRS and a transform (gdal_edit.py -a_srs ... -a_ullr ...)"
+        )
+    try:
+        overlap = compute_reproject_roi(source.grid, grid)
+        height, width = roi_shape(overlap.roi_src)
+    except ValueError as error:
+        raise GridError(f"{source.name}: cannot be brought onto the scene's grid ({error})") from error
+    if height <= 0 or width <= 0:
+        raise GridError(
+            f"{source.name}: lies elsewhere than the scene's grid; open it on its own, or give grid= that covers both"
+        )
+    offset = offset_between(source.grid, grid)
+    if offset is not None:
+        return Shifted(source, grid, *offset), f"{source.name}: another extent on the same pixels; cut or filled up"
+    chosen = [resampling or resampling_for(kind, overlap.scale) for kind in kinds]
+    said = ", ".join(dict.fromkeys(chosen))
+    before, after = _resolution(source.grid), _resolution(grid)
+    return Warped(source, grid, chosen), f"{source.name}: warped from {before} to {after} by {said} resampling"
+
+
+def pixel_size(grid: GeoBox) -> float:
+    """Side of a square as large as one pixel, in the units of the CRS; right for rotated grids too."""
+    return float(abs(grid.affine.determinant) ** 0.5)
+
+
+def _resolution(grid: GeoBox) -> str:
+    crs = grid.crs
+    if crs is None:
+        return f"{pixel_size(grid):.6g} px without CRS"
+    unit = "m" if crs.units[0] in ("metre", "meter", "m") else "deg" if "degree" in crs.units[0] else crs.units[0]
+    return f"{pixel_size(grid):.6g} {unit} in {f'EPSG:{crs.epsg}' if crs.epsg else 'a CRS of its own'}"

@@ -1,0 +1,107 @@
+"""Places: bounds and geometries as windows and masks of a grid, pixel sizes on the ground."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from odc.geo.geobox import GeoBox
+from odc.geo.geom import BoundingBox, Geometry, box
+from shapely.geometry import shape as shapely_shape
+from shapely.geometry.base import BaseGeometry
+
+from swath.errors import GridError
+from swath.scene.reader import Roi
+
+
+def roi_of_bounds(grid: GeoBox, bounds: tuple[float, float, float, float], crs: Any = None) -> Roi:
+    """The smallest window of whole pixels that holds `(left, bottom, right, top)`.
+
+    Raises:
+        GridError: empty bounds, or none of it lies on the grid.
+    """
+    left, bottom, right, top = bounds
+    if not (right > left and top > bottom):
+        raise GridError(f"bounds are (left, bottom, right, top) with left < right and bottom < top; found {bounds}")
+    if crs is not None:
+        if grid.crs is None:
+            raise GridError("the scene has no CRS, so bounds in another one cannot be placed on it")
+        area = box(left, bottom, right, top, crs).to_crs(grid.crs, resolution=max(right - left, top - bottom) / 50)
+        left, bottom, right, top = area.boundingbox
+    to_pixels = ~grid.affine
+    corners = [to_pixels @ corner for corner in ((left, top), (right, top), (left, bottom), (right, bottom))]
+    height, width = grid.shape
+    # A bound on a pixel's edge must not take the next pixel because of the last digit.
+    noise = 1e-6
+    x0, x1 = (
+        max(0, math.floor(min(x for x, _ in corners) + noise)),
+        min(width, math.ceil(max(x for x, _ in corners) - noise)),
+    )
+    y0, y1 = (
+        max(0, math.floor(min(y for _, y in corners) + noise)),
+        min(height, math.ceil(max(y for _, y in corners) - noise)),
+    )
+    if x1 <= x0 or y1 <= y0:
+        covers = tuple(round(value, 6) for value in BoundingBox(*grid.boundingbox.bbox))
+        raise GridError(
+            f"bounds {tuple(bounds)} do not touch the scene, which covers {covers} in its CRS; say crs= if they are in another"
+        )
+    return slice(y0, y1), slice(x0, x1)
+
+
+def geometry_on(grid: GeoBox, geometry: Any, crs: Any = None) -> BaseGeometry:
+    """A shapely geometry in the grid's CRS from a shapely or odc geometry or a GeoJSON mapping.
+
+    Raises:
+        GridError: it is empty, or cannot be reprojected.
+    """
+    if isinstance(geometry, Geometry):
+        crs, geometry = crs or geometry.crs, geometry.geom
+    elif isinstance(geometry, Mapping):
+        geometry = shapely_shape(geometry.get("geometry", geometry))
+    elif not isinstance(geometry, BaseGeometry):
+        raise GridError(f"a geometry is a shapely object or a GeoJSON mapping; found {type(geometry).__name__}")
+    if geometry.is_empty:
+        raise GridError("the geometry is empty")
+    if crs is None:
+        return geometry
+    if grid.crs is None:
+        raise GridError("the scene has no CRS, so a geometry in another one cannot be placed on it")
+    return Geometry(geometry, crs).to_crs(grid.crs).geom
+
+
+def inside_outline(outline: BaseGeometry, grid: GeoBox) -> NDArray[np.bool_]:
+    """`[y, x]`: whether each pixel's centre lies within a geometry of the grid's CRS."""
+    from rasterio.features import geometry_mask
+
+    return np.asarray(geometry_mask([outline], tuple(grid.shape), grid.affine, invert=True))
+
+
+def ground_resolution(grid: GeoBox) -> float | None:
+    """Size of a pixel on the ground in m: the root of its area at the grid's centre; None without a CRS.
+
+    Projected units are taken as they are (a Mercator metre is not a ground metre, so conformal web maps are measured on
+    the ellipsoid like degrees).
+    """
+    from pyproj import Geod, Transformer
+
+    crs = grid.crs
+    if crs is None:
+        return None
+    proj = crs.proj
+    method = proj.coordinate_operation.method_name if proj.coordinate_operation else ""
+    if crs.projected and ("Mercator" not in method or "Transverse" in method):
+        return float(abs(grid.affine.determinant) ** 0.5) * float(proj.axis_info[0].unit_conversion_factor or 1.0)
+    geographic = proj.geodetic_crs
+    if geographic is None:
+        return None
+    row, column = grid.shape.y // 2, grid.shape.x // 2
+    corners = [grid.affine @ (column + dx, row + dy) for dx, dy in ((0, 0), (1, 0), (1, 1), (0, 1))]
+    to_degrees = Transformer.from_crs(proj, geographic, always_xy=True)
+    longitudes, latitudes = to_degrees.transform(*zip(*corners, strict=True))
+    geod = geographic.get_geod() or Geod(ellps="WGS84")
+    area, _ = geod.polygon_area_perimeter(longitudes, latitudes)
+    return float(abs(area) ** 0.5) if math.isfinite(area) and area else None

@@ -1,0 +1,310 @@
+"""Reader of whatever GDAL opens: GeoTIFF, COG, JP2, VRT, ENVI, PNG, subdatasets, files on a server or in an archive."""
+
+from __future__ import annotations
+
+import os
+import threading
+import warnings
+from collections import OrderedDict
+from collections.abc import Mapping, Sequence
+from contextlib import nullcontext
+from pathlib import Path
+from typing import Any
+from xml.etree import ElementTree
+
+import numpy as np
+from numpy.typing import NDArray
+from odc.geo.geobox import GeoBox
+
+from swath.errors import OpenError, ReadError
+from swath.scene.gdal import REMOTE_OPTIONS, set_defaults
+from swath.scene.reader import Roi, Stored, roi_shape
+
+set_defaults()
+
+import rasterio  # noqa: E402  GDAL reads some settings once, at its first use
+from rasterio.enums import ColorInterp, MaskFlags, Resampling  # noqa: E402
+from rasterio.errors import NotGeoreferencedWarning, RasterioError, RasterioIOError  # noqa: E402
+from rasterio.vrt import WarpedVRT  # noqa: E402
+from rasterio.windows import Window  # noqa: E402
+
+_OPEN_FILES = 48
+"""Handles that one thread keeps open; a series of 400 dates must not exhaust the limit of the system."""
+
+_local = threading.local()
+
+
+class RasterReader:
+    """A raster file, opened by GDAL.
+
+    Each thread has its own handle. The file's size and time of change are noted when it is opened and compared at each
+    read, so that a file that is written to in between is refused and no mixture of two states is returned.
+
+    Args:
+        path: a path, a URL, or one of GDAL's own names (`NETCDF:"a.nc":ndvi`, `/vsizip/...`).
+        place: for a file without a grid of its own, `warp` warps it through its ground control points or RPCs onto a
+            north-up grid, `pixels` keeps bare rows and columns; None refuses it.
+        complex_as: what to read from complex numbers: `amplitude` or `intensity`; None refuses them.
+
+    Raises:
+        OpenError: not a raster, empty, complex, or without a usable place; the message says what to do.
+    """
+
+    def __init__(self, path: str | Path, *, place: str | None = None, complex_as: str | None = None) -> None:
+        self.path = str(path)
+        self.name = self.path
+        self._place = place
+        self._complex = complex_as
+        self._is_local = "://" not in self.path and not self.path.startswith("/vsi") and os.path.exists(self.path)
+        if self._is_local and os.path.getsize(self.path) == 0:
+            raise OpenError(f"{self.path}: the file is empty (0 bytes)")
+        self._stamp = self._stamp_now()
+        self._broken: str | None = None
+        try:
+            with _open(self.path) as dataset:
+                self._describe(dataset)
+        except RasterioError as error:
+            raise OpenError(_explain(self.path, error)) from error
+
+    def _describe(self, dataset: Any) -> None:
+        if dataset.driver == "VRT" and self._is_local and (missing := _missing_sources(Path(self.path))):
+            raise OpenError(f"{self.path}: is made of {missing[0]}, which is not there ({len(missing)} such file(s))")
+        if dataset.count == 0:
+            inner = list(dataset.subdatasets)
+            if inner:
+                listed = "; ".join(f"swath.open({name!r})" for name in inner[:8])
+                raise OpenError(f"{self.path}: holds {len(inner)} arrays, name one: {listed}")
+            raise OpenError(f"{self.path}: holds no raster band that can be read")
+        # A file with control points may name their CRS as its own; without a transform that places nothing.
+        self.tags: Mapping[str, str] = _tags(dataset)
+        self.driver = str(dataset.driver)
+        self.overviews = tuple(dataset.overviews(1))
+        self.block = tuple(dataset.block_shapes[0])
+        self.has_gcps = bool(dataset.gcps[0])
+        self.has_rpcs = dataset.rpcs is not None
+        complex_bands = [t for t in dataset.dtypes if str(t).startswith("complex")]
+        if complex_bands and self._complex is None:
+            raise OpenError(
+                f"{self.path}: holds complex numbers ({complex_bands[0]}); say complex='amplitude' or "
+                "complex='intensity' to take the one or the other"
+            )
+        if dataset.transform.is_identity and (self.has_gcps or self.has_rpcs):
+            by = "ground control points" if self.has_gcps else "RPCs"
+            if self._place is None:
+                raise OpenError(
+                    f"{self.path}: has no grid of its own, only {by}; say grid='warp' to warp it through them onto a "
+                    "north-up grid, or grid='pixels' to keep rows and columns without a place"
+                )
+            self.warps = self._place == "warp"
+            with _warped(dataset) if self.warps else nullcontext(dataset) as placed:
+                self._take_grid(placed)
+        else:
+            self.warps = False
+            self._take_grid(dataset)
+        self._masks = tuple(_mask_mode(flags) for flags in dataset.mask_flag_enums)
+        self.stored = tuple(_stored(dataset, i) for i in range(dataset.count))
+
+    def _take_grid(self, dataset: Any) -> None:
+        self.grid = GeoBox((dataset.height, dataset.width), dataset.transform, _crs(dataset))
+
+    def read(
+        self, window: Roi, indexes: Sequence[int], shape: tuple[int, int] | None = None
+    ) -> tuple[NDArray[Any], NDArray[np.bool_]]:
+        """See `Reader.read`."""
+        self._check_unchanged()
+        if self._broken:
+            raise ReadError(self._broken)
+        rows, columns = window
+        where = Window(columns.start, rows.start, columns.stop - columns.start, rows.stop - rows.start)
+        bands = [i + 1 for i in indexes]
+        options: dict[str, Any] = {"window": where}
+        if shape is not None and shape != roi_shape(window):
+            options["out_shape"] = (len(bands), *shape)
+        masks = {self._masks[i] for i in indexes}
+        try:
+            dataset = self._handle()
+            by_mask = "mask" in masks or self.warps
+            smooth = "out_shape" in options and not by_mask and all(self._is_smooth(i) for i in indexes)
+            values = dataset.read(bands, resampling=Resampling.average if smooth else Resampling.nearest, **options)
+            if by_mask:
+                valid = dataset.read_masks(bands, **options).astype(bool)
+            else:
+                valid = np.ones(values.shape, dtype=bool)
+        except RasterioError as error:
+            # Kept, since GDAL reports a missing part of a VRT once and gives zeros from then on.
+            self._broken = f"{self.name}: pixels cannot be read, the file is damaged or incomplete: {_brief(error)}"
+            raise ReadError(self._broken) from error
+        self._check_unchanged()
+        for position, index in enumerate(indexes):
+            nodata = self.stored[index].nodata
+            if nodata is not None and not by_mask:
+                valid[position] &= ~equals_nodata(values[position], nodata)
+        if np.iscomplexobj(values):
+            values = np.abs(values).astype(np.float32)
+            values = values * values if self._complex == "intensity" else values
+        return values, valid
+
+    def _is_smooth(self, index: int) -> bool:
+        return self.stored[index].classes is None and self.stored[index].interpretation != "palette"
+
+    def _handle(self) -> Any:
+        handles: OrderedDict[Any, Any] | None = getattr(_local, "handles", None)
+        if handles is None:
+            handles = _local.handles = OrderedDict()
+        key = (self.path, self._stamp, self.warps)
+        if key in handles:
+            handles.move_to_end(key)
+        else:
+            dataset = _open(self.path)
+            handles[key] = _warped(dataset) if self.warps else dataset
+            if len(handles) > _OPEN_FILES:
+                handles.popitem(last=False)[1].close()
+        return handles[key]
+
+    def _stamp_now(self) -> tuple[int, int] | None:
+        if not self._is_local:
+            return None
+        try:
+            status = os.stat(self.path)
+        except OSError as error:
+            raise ReadError(f"{self.path}: is gone since it was opened ({error.strerror}); open it again") from error
+        return status.st_size, status.st_mtime_ns
+
+    def _check_unchanged(self) -> None:
+        if self._is_local and self._stamp_now() != self._stamp:
+            raise ReadError(f"{self.path}: has changed since it was opened; open it again once it is written")
+
+
+def equals_nodata(values: NDArray[Any], nodata: float) -> NDArray[np.bool_]:
+    """Where stored numbers are the nodata number, compared in the numbers' own type.
+
+    Nodata is kept as text in many files, so large floats (-3.4e38) are compared to one part in a million.
+    """
+    if np.isnan(nodata):
+        return np.isnan(values) if values.dtype.kind == "f" else np.zeros(values.shape, dtype=bool)
+    if values.dtype.kind in "iu":
+        info = np.iinfo(values.dtype)
+        if not (info.min <= nodata <= info.max and float(nodata).is_integer()):
+            return np.zeros(values.shape, dtype=bool)
+        return np.asarray(values == values.dtype.type(int(nodata)))
+    if abs(nodata) >= 1e6:
+        with np.errstate(invalid="ignore", over="ignore"):
+            return np.asarray(np.abs(values / values.dtype.type(nodata) - 1) <= 1e-6)
+    return np.asarray(values == values.dtype.type(nodata))
+
+
+def _missing_sources(path: Path) -> list[str]:
+    """Files that a VRT is made of and that do not exist."""
+    missing = []
+    for element in ElementTree.parse(path).iter("SourceFilename"):
+        name = element.text or ""
+        if "://" in name or name.startswith("/vsi") or ":" in name.lstrip("/")[2:]:
+            continue
+        source = path.parent / name if element.get("relativeToVRT") == "1" else Path(name)
+        if name and not source.exists():
+            missing.append(str(source))
+    return missing
+
+
+_opening = threading.Lock()
+
+
+def _open(path: str) -> Any:
+    """A rasterio dataset. A missing place is no cause for a warning here: the scene's description says it."""
+    remote = "://" in path or path.startswith(("/vsicurl", "/vsis3", "/vsigs", "/vsiaz"))
+    with _opening, warnings.catch_warnings(), rasterio.Env(**(REMOTE_OPTIONS if remote else {})):
+        warnings.simplefilter("ignore", NotGeoreferencedWarning)
+        return rasterio.open(path)
+
+
+def _warped(dataset: Any) -> Any:
+    points, crs = dataset.gcps
+    source_crs = crs if points else "EPSG:4326"
+    return WarpedVRT(dataset, src_crs=source_crs, crs=source_crs, resampling=Resampling.bilinear, add_alpha=True)
+
+
+def _mask_mode(flags: Sequence[MaskFlags]) -> str:
+    return "mask" if MaskFlags.per_dataset in flags or MaskFlags.alpha in flags else "values"
+
+
+def _stored(dataset: Any, i: int) -> Stored:
+    tags = dataset.tags(i + 1)
+    interpretation = dataset.colorinterp[i]
+    colours = None
+    if interpretation == ColorInterp.palette:
+        colours = {
+            value: f"#{r:02x}{g:02x}{b:02x}"
+            for value, (r, g, b, a) in dataset.colormap(i + 1).items()
+            if a or r or g or b
+        }
+        if all(colour == f"#{value:02x}{value:02x}{value:02x}" for value, colour in colours.items()):
+            # A ramp of greys is a picture, however the file calls it.
+            colours, interpretation = None, ColorInterp.gray
+    return Stored(
+        dtype=str(dataset.dtypes[i]),
+        description=dataset.descriptions[i] or None,
+        nodata=dataset.nodatavals[i],
+        scale=float(dataset.scales[i]),
+        offset=float(dataset.offsets[i]),
+        units=dataset.units[i] or None,
+        interpretation=interpretation.name,
+        wavelength=_wavelength(tags, dataset.tags(i + 1, ns="IMAGERY")),
+        classes=_class_names(tags),
+        colours=colours,
+        tags=tags,
+    )
+
+
+def _class_names(tags: Mapping[str, str]) -> dict[int, str] | None:
+    """Class names as Swath itself and some producers write them: tags `class_3 = water`."""
+    found = {
+        int(key[6:]): value for key, value in tags.items() if key.lower().startswith("class_") and key[6:].isdigit()
+    }
+    return found or None
+
+
+def _wavelength(*spaces: Mapping[str, str]) -> tuple[float, float, float] | None:
+    """Centre and width from a band's metadata: GDAL's IMAGERY domain counts in um, ENVI headers say which unit."""
+    tags = {key.casefold(): value for space in spaces for key, value in space.items()}
+    try:
+        if "central_wavelength_um" in tags:
+            centre, width, factor = float(tags["central_wavelength_um"]), float(tags.get("fwhm_um", 0)), 1000.0
+        elif "wavelength" in tags:
+            units = tags.get("wavelength_units", "").casefold()
+            factor = {"nanometers": 1.0, "nm": 1.0, "micrometers": 1000.0, "um": 1000.0}.get(units, 0.0)
+            centre, width = float(tags["wavelength"]), float(tags.get("fwhm", 0))
+        else:
+            return None
+    except ValueError:
+        return None
+    if factor == 0 or centre <= 0:
+        return None
+    return tuple(round(value * factor, 3) for value in (centre - width / 2, centre, centre + width / 2))  # type: ignore[return-value]  # three values
+
+
+def _tags(dataset: Any) -> dict[str, str]:
+    merged = dict(dataset.tags())
+    for space in ("IMAGERY", "EXIF", "PRODUCT_METADATA"):
+        merged |= dataset.tags(ns=space)
+    return merged
+
+
+def _crs(dataset: Any) -> str | None:
+    if dataset.crs is None:
+        return None
+    code = dataset.crs.to_epsg(confidence_threshold=100) if dataset.crs.is_epsg_code else None
+    return f"EPSG:{code}" if code else str(dataset.crs.to_wkt())
+
+
+def _brief(error: BaseException) -> str:
+    """The innermost cause on one line: rasterio's outer message only says that reading failed."""
+    while error.__cause__ is not None:
+        error = error.__cause__
+    return " ".join(str(error).split())[:200]
+
+
+def _explain(path: str, error: RasterioError) -> str:
+    text = _brief(error)
+    if isinstance(error, RasterioIOError) and ("No such file" in text or "does not exist" in text):
+        return f"{path}: no such file"
+    return f"{path}: GDAL cannot open it as a raster: {text}"
