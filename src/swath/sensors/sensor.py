@@ -5,11 +5,22 @@ from __future__ import annotations
 import re
 from datetime import date
 from functools import cached_property
-from typing import Any, Literal, Self
+from typing import Annotated, Any, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
 
 from swath.sensors.band import Band
+
+
+def _compiles(value: str) -> str:
+    try:
+        re.compile(value)
+    except re.error as error:
+        raise ValueError(f"not a regular expression: {error}") from error
+    return value
+
+
+_Pattern = Annotated[str, AfterValidator(_compiles)]
 
 
 class _Frozen(BaseModel):
@@ -26,13 +37,7 @@ class Mark(_Frozen):
 
     where: Literal["name", "tag", "stac"]
     key: str | None = None
-    pattern: str
-
-    @field_validator("pattern")
-    @classmethod
-    def _compiles(cls, value: str) -> str:
-        re.compile(value)
-        return value
+    pattern: _Pattern
 
     @model_validator(mode="after")
     def _key_where_needed(self) -> Self:
@@ -59,7 +64,7 @@ class Variant(_Frozen):
     """First acquisition date for which this variant is the producer's standard."""
     until: date | None = None
     """Last such date."""
-    pattern: str | None = None
+    pattern: _Pattern | None = None
     """Regular expression of the `variant` fact (a baseline number, say) that selects it."""
 
 
