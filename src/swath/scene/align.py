@@ -19,7 +19,7 @@ from swath.errors import GridError, ReadError
 from swath.scene.reader import Reader, Roi, common_roi, roi_shape, shifted
 
 BLOCK = 256
-"""Warping is done in blocks of the target grid, always the same ones, so that no pixel depends on the window asked for."""
+"""Warping is done in fixed blocks of the target grid, so that no pixel depends on the window asked for."""
 
 _CACHE_BYTES = 96 * 2**20
 _SAME = 1e-3
@@ -152,7 +152,7 @@ class Warped:
             overlap = compute_reproject_roi(self._source.grid, target, padding=padding)
         except ValueError as error:
             raise GridError(f"{self.name}: cannot be warped onto the scene's grid: {error}") from error
-        roi = overlap.roi_src
+        roi = _plain(overlap.roi_src)
         height, width = roi_shape(roi)
         if height <= 0 or width <= 0:
             return out
@@ -186,6 +186,11 @@ class Warped:
         except rasterio.errors.RasterioError as error:
             raise ReadError(f"{self.name}: cannot be warped onto the scene's grid: {error}") from error
         return out
+
+
+def _plain(roi: Any) -> Roi:
+    """A window of odc-geo's as slices of the plain type."""
+    return slice(roi[0].start, roi[0].stop), slice(roi[1].start, roi[1].stop)
 
 
 def _split(values: NDArray[Any]) -> tuple[NDArray[Any], NDArray[np.bool_]]:
@@ -255,7 +260,7 @@ def align(
         )
     try:
         overlap = compute_reproject_roi(source.grid, grid)
-        height, width = roi_shape(overlap.roi_src)
+        height, width = roi_shape(_plain(overlap.roi_src))
     except ValueError as error:
         raise GridError(f"{source.name}: cannot be brought onto the scene's grid ({error})") from error
     if height <= 0 or width <= 0:

@@ -57,11 +57,11 @@ class ArrayReader:
     ) -> tuple[NDArray[Any], NDArray[np.bool_]]:
         """See `Reader.read`."""
         rows, columns = _picks(window, shape)
-        values = self._values[np.ix_(list(indexes), rows, columns)]
+        values = self._values[np.ix_(np.asarray(indexes, dtype=np.intp), rows, columns)]
         if self._valid is None:
             valid = np.ones(values.shape, dtype=bool)
         else:
-            valid = self._valid[np.ix_(list(indexes), rows, columns)].copy()
+            valid = self._valid[np.ix_(np.asarray(indexes, dtype=np.intp), rows, columns)].copy()
         return values, without_nodata(values, valid, [self.stored[i].nodata for i in indexes])
 
 

@@ -66,6 +66,8 @@ def parse_date(value: object) -> Date:
             return day_of_year(int(text[:4]), int(text[4:]))
         if re.fullmatch(r"\d{8}T\d{6}", text):
             return parse_date(datetime.strptime(text, "%Y%m%dT%H%M%S"))
+        if re.fullmatch(r"\d{7}T\d{6}", text):
+            return parse_date(datetime.strptime(text, "%Y%jT%H%M%S"))
         if re.fullmatch(r"\d{4}:\d{2}:\d{2} \d{2}:\d{2}:\d{2}", text):
             return parse_date(datetime.strptime(text, "%Y:%m:%d %H:%M:%S"))
         return parse_date(datetime.fromisoformat(text.replace("Z", "+00:00")))
@@ -135,10 +137,9 @@ def dates_of_names(names: Iterable[str | None]) -> list[Date] | None:
     return dates if len(set(dates)) == len(dates) and len(dates) > 1 else None
 
 
-def matches(date: Date | None, wanted: str | Date) -> bool:
+def matches(date: Date | None, wanted: Date) -> bool:
     """Whether a date falls into what was asked for: `2020` takes the whole year, `2020-01` the month."""
     if date is None:
         return False
-    target = parse_date(wanted)
-    unit = np.datetime_data(target)[0]
-    return bool(date.astype(f"datetime64[{unit}]") == target)
+    unit = np.datetime_data(wanted)[0]
+    return bool(date.astype(f"datetime64[{unit}]") == wanted)

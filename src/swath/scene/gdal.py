@@ -26,7 +26,7 @@ _DEFAULTS = {
 }
 
 REMOTE_OPTIONS = {"GDAL_DISABLE_READDIR_ON_OPEN": "EMPTY_DIR"}
-"""Only for servers: a listing costs requests there. Beside a local file, the listing finds `.ovr`, `.msk`, `.aux.xml`."""
+"""Only for servers, where a listing costs requests; beside a local file it finds `.ovr`, `.msk`, `.aux.xml`."""
 
 
 def set_defaults() -> None:

@@ -253,7 +253,8 @@ def _fitted(band: Band, stored: Stored, explicit: bool, sensor: Recognition | No
         base = sensor.name.partition("@")[0] if sensor is not None else band.name
         raise OpenError(
             f"{source}: numbers are {stored.dtype}, {base} stores {band.dtype} to be multiplied by {band.scale:g}; say "
-            f"sensor='{base}@{VALUES}' if they are {band.units} already, or bands=[swath.Band(name='{band.name}', scale=..., ...), ...]"
+            f"sensor='{base}@{VALUES}' if they are {band.units} already, or give the scale: "
+            f"bands=[swath.Band(name='{band.name}', scale=..., ...), ...]"
         )
     return band
 
@@ -292,6 +293,6 @@ def _which_bands(stored: Sequence[Stored], data: Sequence[int], sensor: Recognit
     described = _described(stored, data)
     called = f", called {described}" if described else ""
     return (
-        f"{source}: has {len(data)} bands{called}; {sensor.name} has {len(sensor.bands)} and nothing says which of them these "
-        f"are: say bands=[...] with {len(data)} names in the file's order, such as bands=[{names}]"
+        f"{source}: has {len(data)} bands{called}; {sensor.name} has {len(sensor.bands)} and nothing says which "
+        f"of them these are: say bands=[...] with {len(data)} names in the file's order, such as bands=[{names}]"
     )

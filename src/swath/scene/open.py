@@ -64,9 +64,9 @@ def open_scene(
     given = _as_list(dates)
     declared = None if sensor is None else find_sensor(sensor)
     found = [one for source in sources for one in gather(source, place=place, complex_as=complex)]
-    found, wanted_per_file = _one_band_each(found, wanted, declared)
-    found, given = _spread_dates(found, given, wanted)
-    parts = [part for one in found for part in _identified(one, declared, wanted_per_file.get(id(one), wanted))]
+    found = _spread_dates(found, given, wanted)
+    each = [[name] for name in wanted] if wanted and _is_band_per_file(found, wanted) else [wanted] * len(found)
+    parts = [part for one, names in zip(found, each, strict=True) for part in _identified(one, declared, names)]
     groups = _by_date(parts, given)
     target = grid if isinstance(grid, GeoBox) else _finest(groups[0].parts)
     return _assemble(groups, target, resampling, wanted)
@@ -107,30 +107,24 @@ class _Group:
     parts: tuple[_Part, ...]
 
 
-def _one_band_each(
-    found: list[Source], wanted: list[Any] | None, declared: Recognition | None
-) -> tuple[list[Source], dict[int, list[Any]]]:
-    """With as many unnamed single-band files as names: one name per file."""
-    single = [one for one in found if len(one.reader.stored) == 1 and one.bands is None and one.only is None]
-    if wanted is None or len(single) != len(found) or len(wanted) != len(found) or len(found) < 2:
-        return found, {}
-    return found, {id(one): [key] for one, key in zip(found, wanted, strict=True)}
+def _is_band_per_file(found: list[Source], wanted: list[Any]) -> bool:
+    """Whether there are as many unnamed single-band files as names, so that each file takes one."""
+    single = all(len(one.reader.stored) == 1 and one.bands is None and one.only is None for one in found)
+    return single and len(wanted) == len(found) > 1
 
 
-def _spread_dates(
-    found: list[Source], given: list[Date] | None, wanted: list[Any] | None
-) -> tuple[list[Source], list[Date] | None]:
+def _spread_dates(found: list[Source], given: list[Date] | None, wanted: list[Any] | None) -> list[Source]:
     """A single stack whose layers are dates: `dates=` has one per layer, or per group of as many layers as bands."""
     if given is None or len(found) != 1 or len(given) == 1:
-        return found, given
+        return found
     one, count = found[0], len(found[0].reader.stored)
-    per_date = len(wanted) if wanted else 1
+    per_date = len(wanted or [None])
     if len(given) * per_date != count:
         raise OpenError(
-            f"{one.reader.name}: {len(given)} dates for {count} layers; give one date per source, or for a stack as many dates "
-            "as layers (with bands=, as layers divided by bands, all bands of the first date first)"
+            f"{one.reader.name}: {len(given)} dates for {count} layers; give one date per source, or for a stack as "
+            "many dates as layers (with bands=, as layers divided by bands, all bands of the first date first)"
         )
-    return [_slice(one, t * per_date, (t + 1) * per_date) for t in range(len(given))], given
+    return [_slice(one, t * per_date, (t + 1) * per_date) for t in range(len(given))]
 
 
 def _slice(one: Source, start: int, stop: int) -> Source:
@@ -139,12 +133,12 @@ def _slice(one: Source, start: int, stop: int) -> Source:
 
 
 class _Picked:
-    """Some bands of a reader, as a reader."""
+    """The layers of one date out of a stack, as a reader; what the layers are called is their date, not their band."""
 
     def __init__(self, source: Reader, indexes: Sequence[int]) -> None:
         self._source, self._indexes = source, list(indexes)
         self.name, self.grid, self.tags = source.name, source.grid, source.tags
-        self.stored = tuple(source.stored[i] for i in self._indexes)
+        self.stored = tuple(replace(source.stored[i], description=None) for i in self._indexes)
 
     def read(self, window: Any, indexes: Sequence[int], shape: tuple[int, int] | None = None) -> Any:
         """See `Reader.read`."""
@@ -164,8 +158,6 @@ def _identified(source: Source, declared: Recognition | None, wanted: list[Any] 
     if sensor is not None and source.bands is None:
         sensor = sensor.settled(source.date)
     stored = source.reader.stored
-    if source.band_dates is None and len(stored) == 1 and stored[0].description and source.label.endswith("]"):
-        stored = (replace(stored[0], description=None),)
     if source.bands is not None:
         bands, notes = _choose(source.bands, wanted), list[str]()
     else:
@@ -225,8 +217,8 @@ def _by_date(parts: list[_Part], given: list[Date] | None) -> list[_Group]:
         return [_Group(part.date, (part,)) for part in parts]
     if alike and len(known) < len(parts):
         raise OpenError(
-            f"cannot tell whether {len(parts)} single-band sources ({parts[0].label}, {parts[1].label}, ...) are bands or dates: "
-            f"say bands=[{len(parts)} names] or dates=[{len(parts)} dates]"
+            f"cannot tell whether {len(parts)} single-band sources ({parts[0].label}, {parts[1].label}, ...) are bands "
+            f"or dates: say bands=[{len(parts)} names] or dates=[{len(parts)} dates]"
         )
     twice = _first_double(parts)
     raise OpenError(

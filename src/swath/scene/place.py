@@ -47,7 +47,8 @@ def roi_of_bounds(grid: GeoBox, bounds: tuple[float, float, float, float], crs: 
     if x1 <= x0 or y1 <= y0:
         covers = tuple(round(value, 6) for value in BoundingBox(*grid.boundingbox.bbox))
         raise GridError(
-            f"bounds {tuple(bounds)} do not touch the scene, which covers {covers} in its CRS; say crs= if they are in another"
+            f"bounds {tuple(bounds)} do not touch the scene, which covers {covers} in its CRS; "
+            "say crs= if they are in another"
         )
     return slice(y0, y1), slice(x0, x1)
 
@@ -101,7 +102,7 @@ def ground_resolution(grid: GeoBox) -> float | None:
     row, column = grid.shape.y // 2, grid.shape.x // 2
     corners = [grid.affine @ (column + dx, row + dy) for dx, dy in ((0, 0), (1, 0), (1, 1), (0, 1))]
     to_degrees = Transformer.from_crs(proj, geographic, always_xy=True)
-    longitudes, latitudes = to_degrees.transform(*zip(*corners, strict=True))
+    longitudes, latitudes = to_degrees.transform([x for x, _ in corners], [y for _, y in corners])
     geod = geographic.get_geod() or Geod(ellps="WGS84")
     area, _ = geod.polygon_area_perimeter(longitudes, latitudes)
     return float(abs(area) ** 0.5) if math.isfinite(area) and area else None

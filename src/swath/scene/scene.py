@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from odc.geo.geobox import GeoBox
 
 from swath.errors import GridError
-from swath.scene.dates import Date, matches
+from swath.scene.dates import Date, matches, parse_date
 from swath.scene.raster import equals_nodata
 from swath.scene.reader import Reader, Roi, roi_of, roi_shape, shifted
 from swath.sensors import Band, Recognition
@@ -239,8 +239,8 @@ class Scene:
             picks = [
                 i
                 for i, date in known
-                if (dates.start is None or date >= np.datetime64(str(dates.start)))
-                and (dates.stop is None or date <= np.datetime64(str(dates.stop)) or matches(date, str(dates.stop)))
+                if (dates.start is None or date >= parse_date(dates.start))
+                and (dates.stop is None or date <= parse_date(dates.stop) or matches(date, parse_date(dates.stop)))
             ]
         elif isinstance(dates, slice):
             picks = list(range(len(self.dates)))[dates]
@@ -250,7 +250,7 @@ class Scene:
                 if isinstance(wanted, int) and -len(self.dates) <= wanted < len(self.dates):
                     picks.append(wanted % len(self.dates))
                 else:
-                    found = [i for i, date in enumerate(self.dates) if matches(date, wanted)]
+                    found = [i for i, date in enumerate(self.dates) if matches(date, parse_date(wanted))]
                     if not found:
                         raise GridError(f"no date {wanted}; the scene has {', '.join(self.names)}")
                     picks.extend(found)
@@ -283,7 +283,7 @@ class Scene:
 
     @staticmethod
     def from_array(values: NDArray[Any], grid: GeoBox, **arguments: Any) -> Scene:
-        """A scene from `[band, y, x]` or `[time, band, y, x]`, or `[y, x]`, on a grid; arguments as for `swath.open`."""
+        """A scene from `[y, x]`, `[band, y, x]` or `[time, band, y, x]` on a grid; arguments as for `swath.open`."""
         from swath.scene.open import open_scene
 
         return open_scene((values, grid), **arguments)
