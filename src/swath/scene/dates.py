@@ -87,7 +87,7 @@ def date_in_name(name: str) -> Date | None:
 
     A bare year counts only when it is the whole name (`1985.tif`): four digits elsewhere mean too many things.
     """
-    stem = name.rsplit("/", 1)[-1].split(".", 1)[0] if not re.match(_YEAR + r"[.-]\d\d[.-]", name) else name
+    stem = re.sub(r"\.[A-Za-z]\w*$", "", name.rsplit("/", 1)[-1])
     for pattern in _PATTERNS:
         found = {_from_match(match) for match in pattern.finditer(stem)} - {None}
         if len(found) == 1:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from typing import Any
 
@@ -267,7 +268,8 @@ def _same_storage(expected: str, found: str) -> bool:
 def plain_band(stored: Stored, i: int) -> Band:
     """A band as the source alone describes it."""
     colour = stored.interpretation if stored.interpretation in ("red", "green", "blue") else None
-    name = stored.description or colour or str(i + 1)
+    position = re.fullmatch(rf"(band|layer)[ _#]*{i + 1}", stored.description or "", re.IGNORECASE)
+    name = (None if position else stored.description) or colour or str(i + 1)
     categorical = stored.classes is not None or stored.interpretation == "palette"
     units = _UNITS.get((stored.units or "").casefold().strip())
     if units is None:
