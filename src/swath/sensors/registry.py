@@ -205,8 +205,16 @@ def _match(
         candidates = [(f"{'tag' if mark.where == 'tag' else 'STAC'} {key}", str(table[key]))] if key in table else []
     for label, text in candidates:
         if (match := mark.regex.search(text)) is not None:
-            return f"{label} {text}", {key: value for key, value in match.groupdict().items() if value}
+            return f"{label} {text}", _named(match)
     return None
+
+
+def _named(match: re.Match[str]) -> dict[str, str]:
+    """The named groups as facts; `year`, `month` and `day`, in whatever order a name has them, make one `date`."""
+    facts = {key: value for key, value in match.groupdict().items() if value}
+    if "year" in facts:
+        facts["date"] = "-".join(facts.pop(part) for part in ("year", "month", "day"))
+    return facts
 
 
 def _facts(marks: Iterable[Mark], path: str, tags: Mapping[str, str], stac: Mapping[str, object]) -> dict[str, str]:

@@ -31,8 +31,9 @@ class Mark(_Frozen):
     """One sign by which a product of a level is recognised.
 
     `where: name` matches the file's name and the folders above it, `tag` a metadata item of the file, `stac` a STAC
-    property, the collection's id included (key `collection`). Named groups of the pattern are facts: `date` (digits
-    `YYYYMMDD`, `YYYYDDD`, or with a time behind `T`), `platform`, `band`, `variant`.
+    property, the collection's id included (key `collection`). Named groups of the pattern are facts: `date` (ISO, or
+    digits `YYYYMMDD`, `YYYYDDD`, or with a time behind `T`; in another order as `year`, `month` and `day`), `platform`,
+    `band`, `variant`.
     """
 
     where: Literal["name", "tag", "stac"]
