@@ -1,0 +1,72 @@
+"""Regression: numbers with units for every pixel, or for every tile."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, ClassVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+from swath.errors import PredictError
+from swath.models.card import Card
+from swath.scene.write import Layer
+from swath.tasks.classmap import one_tensor
+from swath.tasks.task import MAIN, Arrays, Files, OutputOptions
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+
+@dataclass(frozen=True)
+class Regression:
+    """`net(image [B, C, H, W]) -> [B, N, H, W]` or `[B, N]`; `value = output * std + mean` of the card's layer."""
+
+    name: ClassVar[str] = "regression"
+
+    def files(self, card: Card, options: OutputOptions) -> Files:
+        """See `Task.files`."""
+        refuse_probabilities(card, options)
+        layers = card.output.layers
+        files: Files = {MAIN: tuple(Layer(one.name, "float32", nodata=np.nan, units=one.units) for one in layers)}
+        if options.spread and options.confidence:
+            units = layers[0].units if len(layers) == 1 else "1"
+            words = "spread of the values that were merged" + ("" if len(layers) == 1 else ", in standard deviations")
+            files["confidence"] = (Layer("disagreement", "float32", nodata=np.nan, units=units, description=words),)
+        return files
+
+    def activate(self, logits: Tensor | Sequence[Tensor]) -> Tensor:
+        """See `Task.activate`; values stay as the network gives them."""
+        return one_tensor(logits).float()
+
+    def finish(
+        self,
+        outputs: NDArray[np.float32],
+        spread: NDArray[np.float32] | None,
+        valid: NDArray[np.bool_],
+        card: Card,
+        options: OutputOptions,
+    ) -> Arrays:
+        """See `Task.finish`."""
+        layers = card.output.layers
+        std = np.array([one.std for one in layers], dtype=np.float32)
+        mean = np.array([one.mean for one in layers], dtype=np.float32)
+        values = outputs * std[:, None, None] + mean[:, None, None]
+        arrays: Arrays = {MAIN: np.where(valid & np.isfinite(values), values, np.float32(np.nan))}
+        if options.spread and options.confidence:
+            given = np.zeros(valid.shape, dtype=np.float32) if spread is None else spread
+            factor = std[0] if len(layers) == 1 else np.float32(1)
+            arrays["confidence"] = np.where(valid, given * factor, np.float32(np.nan))[None]
+        return arrays
+
+
+def refuse_probabilities(card: Card, options: OutputOptions) -> None:
+    """Say that numbers have no probabilities and no threshold.
+
+    Raises:
+        PredictError: one of them was asked for.
+    """
+    for key in ("probabilities", "threshold"):
+        if getattr(options, key):
+            raise PredictError(f"{key}= goes with classes, and {card.name} gives {card.output.kind}; leave it out")

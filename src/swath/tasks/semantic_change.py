@@ -1,0 +1,95 @@
+"""Semantic change: whether a pixel changed, from which class, and to which."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, ClassVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+from swath.errors import PredictError
+from swath.models.card import Card
+from swath.models.gives import ClassLabel
+from swath.tasks.classmap import (
+    class_numbers,
+    confidence_layers,
+    confidence_numbers,
+    decided,
+    probability_layers,
+    probability_numbers,
+)
+from swath.tasks.layers import class_layer, most_likely
+from swath.tasks.task import MAIN, Arrays, Files, OutputOptions
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+_CHANGE = (
+    ClassLabel(value=0, name="unchanged", colour="#d9d9d9"),
+    ClassLabel(value=1, name="changed", colour="#d55e00"),
+)
+
+
+@dataclass(frozen=True)
+class SemanticChange:
+    """`net(before, after) -> change [B, 1, H, W], before [B, K, H, W], after [B, K, H, W]`, all logits.
+
+    The main file says where there is change; the files `from` and `to` say the class at either date, for every pixel.
+    """
+
+    name: ClassVar[str] = "semantic-change"
+
+    def files(self, card: Card, options: OutputOptions) -> Files:
+        """See `Task.files`."""
+        classes = card.output.classes
+        files: Files = {
+            MAIN: (class_layer("change", _CHANGE),),
+            "from": (class_layer("from", classes, "class at the first date"),),
+            "to": (class_layer("to", classes, "class at the second date"),),
+        }
+        if options.confidence:
+            files["confidence"] = confidence_layers(options, ("confidence", "confidence_from", "confidence_to"))
+        if options.probabilities:
+            names = [f"{when} {label.name}" for when in ("from", "to") for label in classes]
+            files["probabilities"] = probability_layers(["unchanged", "changed", *names], options)
+        return files
+
+    def activate(self, logits: Tensor | Sequence[Tensor]) -> Tensor:
+        """See `Task.activate`; gives `[N, 2 + 2 K, h, w]`: unchanged, changed, classes before, classes after."""
+        import torch
+
+        if isinstance(logits, torch.Tensor) or len(logits) != 3:
+            count = 1 if isinstance(logits, torch.Tensor) else len(logits)
+            raise PredictError(
+                f"the network gives {count} tensor(s); semantic change wants three: change [B, 1, H, W], "
+                "classes before and after [B, K, H, W]"
+            )
+        changed = torch.sigmoid(logits[0].float())
+        return torch.cat([1 - changed, changed, *(torch.softmax(one.float(), 1) for one in logits[1:])], 1)
+
+    def finish(
+        self,
+        outputs: NDArray[np.float32],
+        spread: NDArray[np.float32] | None,
+        valid: NDArray[np.bool_],
+        card: Card,
+        options: OutputOptions,
+    ) -> Arrays:
+        """See `Task.finish`."""
+        classes, files = card.output.classes, self.files(card, options)
+        valid = valid & np.isfinite(outputs).all(axis=0)
+        change, sure = decided(outputs[:2], options.threshold or 0.5)
+        before, sure_before = most_likely(outputs[2 : 2 + len(classes)])
+        after, sure_after = most_likely(outputs[2 + len(classes) :])
+        arrays: Arrays = {
+            MAIN: class_numbers(change, valid, _CHANGE, files[MAIN][0])[None],
+            "from": class_numbers(before, valid, classes, files["from"][0])[None],
+            "to": class_numbers(after, valid, classes, files["to"][0])[None],
+        }
+        if options.confidence:
+            arrays["confidence"] = confidence_numbers([sure, sure_before, sure_after], spread, valid, options)
+        if options.probabilities:
+            arrays["probabilities"] = probability_numbers(outputs, valid, options)
+        return arrays

@@ -1,0 +1,137 @@
+"""`Task`: how the tensor that a network gives becomes the layers of a product.
+
+A product is several files, since a GeoTIFF has one number type for all its bands and a palette only where it has one
+band: the map itself (key `''`, written to `X.tif`) and what belongs beside it (key `confidence`, written to
+`X.confidence.tif`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Literal, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from swath.errors import PredictError
+from swath.models.card import Card
+from swath.scene.write import Layer
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+MAIN = ""
+"""Key of the file that bears the product's own name."""
+
+Files = dict[str, tuple[Layer, ...]]
+Arrays = dict[str, NDArray[np.generic]]
+
+
+@dataclass(frozen=True)
+class OutputOptions:
+    """Which files a product has.
+
+    Raises:
+        PredictError: an option is out of its range.
+    """
+
+    probabilities: bool | Literal["float32"] = False
+    """Whether the probability of each class is kept: in steps of 1/250 as `uint8`, or as `float32`."""
+    confidence: bool = True
+    """Whether the probability of the answer is kept."""
+    threshold: float | None = None
+    """Probability above which the answer is yes, where there are two classes; None: as the card says."""
+    spread: bool = False
+    """Whether there is a disagreement to be kept (of overlapping tiles, or of flipped and turned images)."""
+
+    def __post_init__(self) -> None:
+        if self.probabilities not in (True, False, "float32"):
+            raise PredictError(f"probabilities={self.probabilities!r}: give True, False or 'float32'")
+        if self.threshold is not None and not 0 < self.threshold < 1:
+            raise PredictError(f"threshold={self.threshold:g}: a probability lies between 0 and 1, both excluded")
+
+
+class Task(Protocol):
+    """What is asked. Made by `task_for`; knows nothing of tiles, and pixels it is given may be any part of the map."""
+
+    @property
+    def name(self) -> str:
+        """One of `swath.models.TASKS`."""
+        ...
+
+    def files(self, card: Card, options: OutputOptions) -> Files:
+        """The files of a product and their layers, by key; key `''` is the main file and comes first.
+
+        Raises:
+            PredictError: an option does not go with what the network gives.
+        """
+        ...
+
+    def activate(self, logits: Tensor | Sequence[Tensor]) -> Tensor:
+        """What the network gave as numbers that may be averaged.
+
+        Args:
+            logits: `[N, K, h, w]` or `[N, K]` of any floating type, or several such tensors where the network gives
+                several.
+
+        Returns:
+            float32 `[N, K', h, w]` or `[N, K']` on the same device: probabilities of classes (two where the network
+            gave the one logit of a yes), or values as they are.
+        """
+        ...
+
+    def finish(
+        self,
+        outputs: NDArray[np.float32],
+        spread: NDArray[np.float32] | None,
+        valid: NDArray[np.bool_],
+        card: Card,
+        options: OutputOptions,
+    ) -> Arrays:
+        """Stored numbers of each file, in the types that `files` told.
+
+        Args:
+            outputs: activated and merged, `[K', h, w]`.
+            spread: disagreement of what was merged, `[h, w]`, in the outputs' units; None where nothing was.
+            valid: where there is an answer, `[h, w]`; all else becomes nodata, and so does what is not a number.
+            card: the network's.
+            options: those that `files` was given.
+
+        Returns:
+            `[L, h, w]` for each key of `files`.
+        """
+        ...
+
+
+def task_for(card: Card) -> Task:
+    """The task that a network was made for.
+
+    Raises:
+        PredictError: its answers are no raster.
+    """
+    from swath.tasks.change import Change
+    from swath.tasks.classification import Classification
+    from swath.tasks.embedding import Embedding
+    from swath.tasks.regression import Regression
+    from swath.tasks.segmentation import Segmentation
+    from swath.tasks.semantic_change import SemanticChange
+
+    output = card.output
+    match card.task:
+        case "segmentation":
+            return Segmentation(output.activation)
+        case "change":
+            return Change(output.activation)
+        case "classification":
+            return Classification(output.activation)
+        case "semantic-change":
+            return SemanticChange()
+        case "regression":
+            return Regression()
+        case "embedding":
+            return Embedding()
+        case other:
+            raise PredictError(
+                f"{card.name} is made for {other}, whose answers are no map of pixels; it cannot be predicted yet"
+            )
