@@ -8,7 +8,7 @@ from typing import Any
 
 from swath.errors import OpenError, SensorError
 from swath.scene.reader import Stored
-from swath.sensors import VALUES, Band, Recognition
+from swath.sensors import UNITS, VALUES, Band, Recognition
 
 COMMON_NAMES = frozenset(
     [
@@ -271,10 +271,11 @@ def plain_band(stored: Stored, i: int) -> Band:
     position = re.fullmatch(rf"(band|layer)[ _#]*{i + 1}", stored.description or "", re.IGNORECASE)
     name = (None if position else stored.description) or colour or str(i + 1)
     categorical = stored.classes is not None or stored.interpretation == "palette"
-    units = _UNITS.get((stored.units or "").casefold().strip())
+    said = (stored.units or "").strip()
+    units = _UNITS.get(said.casefold(), said if said in UNITS else None)
     if units is None:
         units = "class" if categorical else "display" if colour and stored.dtype == "uint8" else "dn"
-    common = colour or (name.casefold() if name.casefold() in COMMON_NAMES else None)
+    common = stored.common_name or colour or (name.casefold() if name.casefold() in COMMON_NAMES else None)
     return Band(
         name=name,
         common_name=common,

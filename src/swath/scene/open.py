@@ -14,7 +14,7 @@ from swath.scene.align import align, pixel_size
 from swath.scene.dates import Date, parse_date
 from swath.scene.gather import gather
 from swath.scene.identify import name_bands
-from swath.scene.reader import Reader
+from swath.scene.reader import Picked, Reader
 from swath.scene.scene import Plane, Scene
 from swath.scene.source import Source
 from swath.sensors import Band, Recognition, Sensor, find_sensor
@@ -128,21 +128,9 @@ def _spread_dates(found: list[Source], given: list[Date] | None, wanted: list[An
 
 
 def _slice(one: Source, start: int, stop: int) -> Source:
-    picked = _Picked(one.reader, range(start, stop))
+    # What the layers are called is their date, not their band.
+    picked = Picked(one.reader, range(start, stop), named=False)
     return replace(one, reader=picked, bands=None, band_dates=None, label=f"{one.label}[{start}:{stop}]")
-
-
-class _Picked:
-    """The layers of one date out of a stack, as a reader; what the layers are called is their date, not their band."""
-
-    def __init__(self, source: Reader, indexes: Sequence[int]) -> None:
-        self._source, self._indexes = source, list(indexes)
-        self.name, self.grid, self.tags = source.name, source.grid, source.tags
-        self.stored = tuple(replace(source.stored[i], description=None) for i in self._indexes)
-
-    def read(self, window: Any, indexes: Sequence[int], shape: tuple[int, int] | None = None) -> Any:
-        """See `Reader.read`."""
-        return self._source.read(window, [self._indexes[i] for i in indexes], shape)
 
 
 def _identified(source: Source, declared: Recognition | None, wanted: list[Any] | None) -> list[_Part]:

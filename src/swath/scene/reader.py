@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Protocol, runtime_checkable
 
 import numpy as np
@@ -30,6 +30,8 @@ class Stored:
     """Colour interpretation: `red`, `palette`, `alpha`."""
     wavelength: tuple[float, float, float] | None = None
     """`(min, centre, max)` in nm where the source's metadata say so (ENVI headers do)."""
+    common_name: str | None = None
+    """STAC common name, where the source gives one."""
     classes: Mapping[int, str] | None = None
     colours: Mapping[int, str] | None = None
     tags: Mapping[str, str] = field(default_factory=dict)
@@ -81,6 +83,22 @@ class Reader(Protocol):
             ReadError: the source is truncated, gone, or has changed since it was opened.
         """
         ...
+
+
+class Picked:
+    """Some bands of a reader, as a reader; without their names where `named` is False."""
+
+    def __init__(self, source: Reader, indexes: Sequence[int], *, named: bool = True) -> None:
+        self._source, self._indexes = source, list(indexes)
+        self.name, self.grid, self.tags = source.name, source.grid, source.tags
+        stored = [source.stored[i] for i in self._indexes]
+        self.stored = tuple(stored if named else [replace(one, description=None) for one in stored])
+
+    def read(
+        self, window: Roi, indexes: Sequence[int], shape: tuple[int, int] | None = None
+    ) -> tuple[NDArray[Any], NDArray[np.bool_]]:
+        """See `Reader.read`."""
+        return self._source.read(window, [self._indexes[i] for i in indexes], shape)
 
 
 def roi_of(window: Any, grid: GeoBox, *, beyond: bool = False) -> Roi:
