@@ -1,0 +1,1 @@
+"""Prediction: plan, run, stitch, write, resume; on one machine or many."""
