@@ -115,11 +115,14 @@ class ReceptiveField(Frozen):
 
     radius: int | None = Field(default=None, ge=0)
     """An answer depends on no pixel farther than this, along either axis, from those it covers. None: on all."""
+    halo: int | None = Field(default=None, ge=0)
+    """What a core needs around it that begins and ends at multiples of the stride, to be exact; a multiple itself."""
     effective_radius: int | None = Field(default=None, ge=0)
-    """Beyond this the output moved by less than `bound` of its spread."""
+    """As `halo`, when the output may move by less than `bound` of its spread."""
     bound: float | None = Field(default=None, ge=0)
+    """Largest movement measured, over the distance between the 1st and 99th percentile of the output."""
     stride: int = Field(default=1, ge=1)
-    """Shifting the input by this many pixels shifts the output with it, and no less does in general."""
+    """Shifting the input by this many pixels shifts the output with it."""
     reason: str | None = None
     """Why there is no radius."""
 
@@ -127,6 +130,11 @@ class ReceptiveField(Frozen):
     def _consistent(self) -> Self:
         if (self.effective_radius is None) != (self.bound is None):
             raise ValueError("effective_radius and bound go together")
-        if self.effective_radius is not None and (self.radius is None or self.effective_radius > self.radius):
-            raise ValueError(f"effective_radius {self.effective_radius} exceeds radius {self.radius}")
+        if (self.radius is None) != (self.halo is None):
+            raise ValueError("radius and halo go together")
+        for key in ("halo", "effective_radius"):
+            if (getattr(self, key) or 0) % self.stride:
+                raise ValueError(f"{key} {getattr(self, key)} is not a multiple of the stride, {self.stride}")
+        if self.effective_radius is not None and (self.halo is None or self.effective_radius > self.halo):
+            raise ValueError(f"effective_radius {self.effective_radius} exceeds the halo, {self.halo}")
         return self

@@ -97,5 +97,5 @@ def _sees(field: ReceptiveField | None) -> str:
         return f"the whole tile ({field.reason})" if field.reason else "the whole tile"
     text = f"{field.radius} px around, in steps of {field.stride} px"
     if field.effective_radius is not None:
-        text += f"; beyond {field.effective_radius} px the output moves by {field.bound:.1g} of its spread"
+        text += f"; beyond {field.effective_radius} px the output moves by at most {field.bound:.1g} of its spread"
     return text

@@ -1,0 +1,210 @@
+"""Networks by name. A file in a family's folder registers what it holds; nothing else has to be edited.
+
+    @register("unet", title="U-Net", tasks=("segmentation",), source=("arXiv:1505.04597",))
+    def unet(in_channels: int, classes: int, encoder: str = "resnet34") -> nn.Module: ...
+
+Families are imported when a name is first looked up. Names are listed and cards are read without building anything.
+"""
+
+from __future__ import annotations
+
+import difflib
+import importlib
+import inspect
+import pkgutil
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from functools import cache
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from swath.errors import CardError
+from swath.models.card import Card, Task
+
+if TYPE_CHECKING:
+    from torch import Tensor, nn
+
+    from swath.models.model import Model
+
+Builder = Callable[..., "nn.Module"]
+_B = TypeVar("_B", bound=Builder)
+
+_ENTRIES: dict[str, Entry] = {}
+
+
+@dataclass(frozen=True)
+class Entry:
+    """A network that can be asked for by name."""
+
+    name: str
+    builder: Builder
+    title: str
+    tasks: tuple[Task, ...]
+    config: Mapping[str, Any] = field(default_factory=dict)
+    """Arguments of the builder that make this size of the network."""
+    source: tuple[str, ...] = ()
+    """Paper (DOI, arXiv)."""
+    transient: tuple[str, ...] = ()
+    """Arguments that matter once, such as where to take first weights from, and are not kept with the network."""
+    card: Card | None = None
+    """Of weights that come with Swath; None: a network to be trained."""
+    weights: Path | None = None
+    """Those weights."""
+
+    @property
+    def arguments(self) -> tuple[str, ...]:
+        """Names of what the builder takes."""
+        return tuple(inspect.signature(self.builder).parameters)
+
+    def build(self, **config: Any) -> nn.Module:
+        """A new network.
+
+        Raises:
+            CardError: the builder has no such argument, or lacks one.
+        """
+        try:
+            bound = inspect.signature(self.builder).bind(**{**self.config, **config})
+        except TypeError as error:
+            raise CardError(f"{self.name}: {error}; it takes {', '.join(self.arguments)}") from error
+        return self.builder(*bound.args, **bound.kwargs)
+
+    def describe(self) -> str:
+        """The entry as text for people; the card where there is one."""
+        lines = [f"{self.name}: {self.title}, for {', '.join(self.tasks)}"]
+        if self.source:
+            lines.append(f"  source     {', '.join(self.source)}")
+        lines.append(f"  arguments  {', '.join(self.arguments)}")
+        lines += [f"  {key:<9}  {value}" for key, value in self.config.items()]
+        return "\n".join([*lines, self.card.describe()] if self.card else [*lines, "  no weights: train it"])
+
+
+def register(
+    name: str,
+    *,
+    title: str,
+    tasks: tuple[Task, ...],
+    source: tuple[str, ...] = (),
+    transient: tuple[str, ...] = (),
+    sizes: Mapping[str, Mapping[str, Any]] | None = None,
+    cards: Mapping[str, tuple[Card, Path]] | None = None,
+) -> Callable[[_B], _B]:
+    """Register a builder under `name`, and under `name-SIZE` for each of its sizes.
+
+    Args:
+        name: lower-case, as the paper calls it.
+        title: words for people.
+        tasks: what it can be used for.
+        source: paper.
+        transient: arguments that are not kept with the network.
+        sizes: arguments per size.
+        cards: card and weight file of names that have weights.
+    """
+
+    def decorate(builder: _B) -> _B:
+        configs: dict[str, Mapping[str, Any]] = {name: {}} | {
+            f"{name}-{size}": config for size, config in (sizes or {}).items()
+        }
+        for key, config in configs.items():
+            if key in _ENTRIES:
+                raise CardError(f"two networks are registered as {key!r}")
+            card, weights = (cards or {}).get(key, (None, None))
+            _ENTRIES[key] = Entry(key, builder, title, tasks, config, source, transient, card, weights)
+        return builder
+
+    return decorate
+
+
+@cache
+def _discover() -> None:
+    package = importlib.import_module("swath.models")
+    for family in pkgutil.iter_modules(package.__path__, "swath.models."):
+        if family.ispkg:
+            folder = importlib.import_module(family.name)
+            for module in pkgutil.iter_modules(folder.__path__, f"{family.name}."):
+                importlib.import_module(module.name)
+
+
+def names(task: str | None = None, *, weights: bool | None = None) -> list[str]:
+    """Registered names in order, for one task where it is said, and with or without weights where that is said."""
+    _discover()
+    return sorted(
+        entry.name
+        for entry in _ENTRIES.values()
+        if (task is None or task in entry.tasks) and (weights is None or weights == (entry.card is not None))
+    )
+
+
+def find(name: str) -> Entry:
+    """The entry called `name`.
+
+    Raises:
+        CardError: there is none; the message names those that are near.
+    """
+    _discover()
+    if name in _ENTRIES:
+        return _ENTRIES[name]
+    near = difflib.get_close_matches(name, _ENTRIES, n=3, cutoff=0.5)
+    hint = f"did you mean {' or '.join(near)}?" if near else f"there are {', '.join(sorted(_ENTRIES))}"
+    raise CardError(f"no network is called {name!r}, and no file either; {hint}")
+
+
+def describe(name: str | Path) -> str:
+    """What is known about a registered name or a weight file, as text.
+
+    Raises:
+        CardError: neither is there.
+    """
+    if _is_file(name):
+        from swath.models.weights import read_header
+
+        return read_header(name).card.describe()
+    return find(str(name)).describe()
+
+
+def load(name: str | Path, *, network: nn.Module | None = None) -> Model:
+    """A model with its weights: by registered name, or from a `.swath` file. Prints nothing; see `Model.report`.
+
+    Args:
+        name: registered name or path.
+        network: the network that a file of an unregistered one needs.
+
+    Raises:
+        CardError: there is no such name or file, it has no weights, or they do not fit.
+    """
+    from swath.models.model import Model
+
+    if _is_file(name):
+        return Model.load(name, network=network)
+    entry = find(str(name))
+    if entry.weights is None:
+        raise CardError(
+            f"{entry.name} is a network without weights; train it, or build it: Model.build({entry.name!r}, card=...)"
+        )
+    return Model.load(entry.weights, network=network)
+
+
+def load_official(name: str, state_dict: Mapping[str, Tensor], *, prefix: str = "", **config: Any) -> nn.Module:
+    """A network with weights in the key layout of the system's own release, loaded strictly; in eval mode.
+
+    Args:
+        name: registered name.
+        state_dict: the release's weights.
+        prefix: only names that begin with it are taken, and it is cut off.
+        config: arguments of the builder; `released=True` where the network has a form that reproduces the release.
+
+    Raises:
+        CardError: no such name or argument, or the weights do not fit; the message lists the keys.
+    """
+    from swath.models.strict import load_strict
+
+    network = find(name).build(**config)
+    load_strict(network, state_dict, prefix=prefix)
+    return network.eval()
+
+
+def _is_file(name: str | Path) -> bool:
+    """Whether a file is meant; a registered name comes first."""
+    if isinstance(name, Path):
+        return True
+    _discover()
+    return name not in _ENTRIES and (Path(name).suffix != "" or len(Path(name).parts) > 1 or Path(name).is_file())
