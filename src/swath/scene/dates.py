@@ -82,6 +82,19 @@ def day_of_year(year: int, day: int) -> Date:
     return np.datetime64(f"{year:04d}-01-01") + np.timedelta64(day - 1, "D")
 
 
+def period(start: Date, end: Date) -> Date:
+    """One date for a period: the year or month that it fills, else its start."""
+    first: Date = start.astype("datetime64[D]")
+    last: Date = end.astype("datetime64[D]")
+    for unit in ("Y", "M"):
+        whole: Date = start.astype(f"datetime64[{unit}]")
+        left = (whole + 1).astype("datetime64[D]") - last
+        # The end is the last moment of the period, or the first after it.
+        if whole.astype("datetime64[D]") == first and left.astype(int) in (0, 1):
+            return whole
+    return start
+
+
 def date_in_name(name: str) -> Date | None:
     """The one date that a file name holds, or None where it holds none, or several that differ.
 

@@ -53,13 +53,16 @@ _LABEL_WORDS = re.compile(
 )
 
 
-def gather(source: Any, *, place: str | None = None, complex_as: str | None = None) -> list[Source]:
+def gather(
+    source: Any, *, place: str | None = None, complex_as: str | None = None, declared: Recognition | None = None
+) -> list[Source]:
     """All sources behind one argument of `swath.open`, in a stable order.
 
     Args:
         source: a path, URL, glob, folder, product, STAC object, xarray object, or `(values, grid)`.
         place: `warp` or `pixels`, for files that have no grid of their own.
         complex_as: `amplitude` or `intensity`, for complex numbers.
+        declared: the sensor that the caller named, for sources that tell how each of their bands is stored.
 
     Raises:
         OpenError: nothing there, or nothing that can be opened.
@@ -79,7 +82,7 @@ def gather(source: Any, *, place: str | None = None, complex_as: str | None = No
         if module in ("pystac", "pystac_client") or (isinstance(source, Mapping) and "stac_version" in source):
             from swath.scene.stac import sources_of_stac
 
-            return sources_of_stac(source)
+            return sources_of_stac(source, place=place, complex_as=complex_as, declared=declared)
         raise OpenError(
             f"cannot open a {type(source).__name__}; give paths, URLs, STAC or xarray objects, or (array, grid)"
         )
@@ -88,21 +91,21 @@ def gather(source: Any, *, place: str | None = None, complex_as: str | None = No
         found = sorted(glob.glob(text, recursive=True))
         if not found:
             raise OpenError(f"{text}: no file matches")
-        return [one for path in found for one in gather(path, place=place, complex_as=complex_as)]
-    return _from_path(text, place, complex_as)
+        return [one for path in found for one in gather(path, place=place, complex_as=complex_as, declared=declared)]
+    return _from_path(text, place, complex_as, declared)
 
 
-def _from_path(text: str, place: str | None, complex_as: str | None) -> list[Source]:
+def _from_path(text: str, place: str | None, complex_as: str | None, declared: Recognition | None) -> list[Source]:
     from swath.scene.products import open_product
 
     path = Path(text)
     suffix = path.suffix.casefold()
-    if (found := open_product(text)) is not None:
+    if (found := open_product(text, place=place, complex_as=complex_as)) is not None:
         return found
     if suffix == ".json" or suffix == ".geojson":
         from swath.scene.stac import read_stac
 
-        return read_stac(text)
+        return read_stac(text, place=place, complex_as=complex_as, declared=declared)
     if suffix == ".zarr" or suffix in _XARRAY_SUFFIXES:
         from swath.scene.exchange import sources_of_file
 

@@ -169,7 +169,7 @@ def name_bands(
                 result[i] = plain_band(stored[i], i)
         elif len(wanted) == len(data):
             for i, key in zip(data, wanted, strict=True):
-                result[i] = _fitted(make_band(key, sensor), stored[i], isinstance(key, Band), sensor, source)
+                result[i] = fitted(make_band(key, sensor), stored[i], isinstance(key, Band), sensor, source)
         else:
             raise OpenError(
                 f"{source}: has {len(data)} bands, bands= names {len(wanted)}; give one name per band"
@@ -213,15 +213,15 @@ def _own_names(
             return [plain_band(stored[i], i) for i in data]
         return None
     if only is not None and len(data) == 1:
-        return [_fitted(sensor.band(only), stored[data[0]], False, sensor, source)]
+        return [fitted(sensor.band(only), stored[data[0]], False, sensor, source)]
     found = [_by_description(stored[i], sensor) for i in data]
     if all(found):
-        return [_fitted(band, stored[i], False, sensor, source) for i, band in zip(data, found, strict=True) if band]
+        return [fitted(band, stored[i], False, sensor, source) for i, band in zip(data, found, strict=True) if band]
     spectral = [band for band in sensor.bands if band.wavelength or band.polarisation]
     for candidates in (list(sensor.bands), spectral):
         if len(candidates) == len(data) and not any(stored[i].description for i in data):
             pairs = zip(data, candidates, strict=True)
-            return [_fitted(band, stored[i], False, sensor, source) for i, band in pairs]
+            return [fitted(band, stored[i], False, sensor, source) for i, band in pairs]
     return None
 
 
@@ -241,7 +241,7 @@ def _by_description(stored: Stored, sensor: Recognition) -> Band | None:
     return None
 
 
-def _fitted(band: Band, stored: Stored, explicit: bool, sensor: Recognition | None, source: str) -> Band:
+def fitted(band: Band, stored: Stored, explicit: bool, sensor: Recognition | None, source: str) -> Band:
     """The band with the storage that holds for this file: the file's own scale before the sensor's.
 
     Raises:
@@ -265,14 +265,19 @@ def _same_storage(expected: str, found: str) -> bool:
     return expected == found or {expected, found} <= {"uint16", "int16"} or (expected, found) == ("uint16", "int32")
 
 
+def units_of(said: str | None) -> str | None:
+    """Swath's word for a unit as files and catalogues spell it, None where it knows none."""
+    text = (said or "").strip()
+    return _UNITS.get(text.casefold(), text if text in UNITS else None)
+
+
 def plain_band(stored: Stored, i: int) -> Band:
     """A band as the source alone describes it."""
     colour = stored.interpretation if stored.interpretation in ("red", "green", "blue") else None
     position = re.fullmatch(rf"(band|layer)[ _#]*{i + 1}", stored.description or "", re.IGNORECASE)
     name = (None if position else stored.description) or colour or str(i + 1)
     categorical = stored.classes is not None or stored.interpretation == "palette"
-    said = (stored.units or "").strip()
-    units = _UNITS.get(said.casefold(), said if said in UNITS else None)
+    units = units_of(stored.units)
     if units is None:
         units = "class" if categorical else "display" if colour and stored.dtype == "uint8" else "dn"
     common = stored.common_name or colour or (name.casefold() if name.casefold() in COMMON_NAMES else None)

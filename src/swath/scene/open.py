@@ -63,7 +63,7 @@ def open_scene(
     wanted = [bands] if isinstance(bands, str | int | float | Band) else None if bands is None else list(bands)
     given = _as_list(dates)
     declared = None if sensor is None else find_sensor(sensor)
-    found = [one for source in sources for one in gather(source, place=place, complex_as=complex)]
+    found = [one for source in sources for one in gather(source, place=place, complex_as=complex, declared=declared)]
     found = _spread_dates(found, given, wanted)
     each = [[name] for name in wanted] if wanted and _is_band_per_file(found, wanted) else [wanted] * len(found)
     parts = [part for one, names in zip(found, each, strict=True) for part in _identified(one, declared, names)]

@@ -1,0 +1,304 @@
+"""STAC: items, search results, collections and catalogues as sources. Bands are what the catalogue says they are.
+
+Bands are read as STAC 1.1 has them (`bands`) and as 1.0 had them (`eo:bands`, `raster:bands`):
+https://github.com/radiantearth/stac-spec, https://github.com/stac-extensions/eo, https://github.com/stac-extensions/raster.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+from urllib.parse import unquote, urljoin, urlparse
+
+from swath.errors import OpenError
+from swath.scene.dates import Date, parse_date, period
+from swath.scene.raster import RasterReader
+from swath.scene.source import Source
+from swath.scene.stac_bands import Entry, entries_of, make_bands
+from swath.sensors import Band, Recognition, recognise
+
+_RASTER_TYPES = ("image/tiff", "image/vnd.stac.geotiff", "image/jp2", "image/geotiff", "application/x-geotiff")
+_PICTURE_TYPES = ("image/png", "image/jpeg", "image/webp")
+_RASTER_SUFFIXES = (".tif", ".tiff", ".jp2", ".vrt", ".img")
+_NOT_IMAGERY = frozenset(["thumbnail", "overview", "visual", "metadata", "browse", "preview", "tilejson", "graphic"])
+"""Roles, and keys, of assets that show the imagery or tell about it."""
+_KEYS_NOT_IMAGERY = _NOT_IMAGERY | {"rendered_preview", "tci", "reduced_resolution_browse", "true_color"}
+_MISSING = "not here"
+
+
+@dataclass
+class _Item:
+    """An item as JSON, and the address against which its relative hrefs hold."""
+
+    data: Mapping[str, Any]
+    bases: tuple[str, ...]
+    notes: list[str] = field(default_factory=list)
+
+    @property
+    def id(self) -> str:
+        return str(self.data.get("id", "STAC item"))
+
+    @property
+    def properties(self) -> dict[str, Any]:
+        return {**self.data.get("properties", {}), "collection": self.data.get("collection", "")}
+
+
+@dataclass(frozen=True)
+class _Asset:
+    """An asset that holds imagery, opened, with its bands told."""
+
+    key: str
+    reader: RasterReader
+    bands: tuple[Band | None, ...]
+    is_jp2: bool
+
+    @property
+    def names(self) -> set[str]:
+        return {band.name for band in self.bands if band is not None}
+
+
+def read_stac(
+    path: str, *, place: str | None = None, complex_as: str | None = None, declared: Recognition | None = None
+) -> list[Source]:
+    """Sources in a JSON file or at a URL that holds an item, a search result, a collection or a catalogue.
+
+    Raises:
+        OpenError: it cannot be read, is no STAC, or none of its imagery can be opened.
+    """
+    data = _load(path)
+    if not _is_stac(data):
+        kind = "GeoJSON without stac_version" if "features" in data or "geometry" in data else "JSON, but no STAC"
+        raise OpenError(
+            f"{path}: is {kind}, so it names no imagery; open the raster files themselves (shapes are "
+            "labels or bounds, not a scene)"
+        )
+    return _sources(_items(data, (path, *_self_href(data))), path, place, complex_as, declared)
+
+
+def sources_of_stac(
+    obj: Any, *, place: str | None = None, complex_as: str | None = None, declared: Recognition | None = None
+) -> list[Source]:
+    """Sources in a pystac Item, ItemCollection, Collection or Catalog, a pystac-client search, or an item as a dict.
+
+    Raises:
+        OpenError: none of its imagery can be opened.
+    """
+    if isinstance(obj, Mapping):
+        return _sources(_items(obj, _self_href(obj)), str(obj.get("id", "STAC")), place, complex_as, declared)
+    if hasattr(obj, "item_collection"):
+        obj = obj.item_collection()
+    found: Iterable[Any] = [obj] if hasattr(obj, "assets") and hasattr(obj, "properties") else ()
+    if not found:
+        found = obj.get_items(recursive=True) if hasattr(obj, "get_items") else obj
+    items = (
+        _Item(item.to_dict(transform_hrefs=False), tuple(href for href in [item.get_self_href()] if href))
+        for item in found
+    )
+    return _sources(items, str(getattr(obj, "id", None) or "STAC search result"), place, complex_as, declared)
+
+
+def _is_stac(data: Mapping[str, Any]) -> bool:
+    features = data.get("features")
+    return "stac_version" in data or (
+        isinstance(features, list) and bool(features) and all("stac_version" in one for one in features)
+    )
+
+
+def _load(path: str) -> dict[str, Any]:
+    from pystac import StacIO
+
+    try:
+        data = json.loads(StacIO.default().read_text(path))
+    except (OSError, ValueError) as error:
+        raise OpenError(f"{path}: cannot be read as JSON: {' '.join(str(error).split())[:160]}") from error
+    if not isinstance(data, dict):
+        raise OpenError(f"{path}: is JSON, but no STAC")
+    return data
+
+
+def _self_href(data: Mapping[str, Any]) -> tuple[str, ...]:
+    return tuple(link["href"] for link in data.get("links", ()) if link.get("rel") == "self" and "href" in link)
+
+
+def _items(data: Mapping[str, Any], bases: tuple[str, ...], depth: int = 0) -> Iterator[_Item]:
+    """All items in or below an object of any STAC type."""
+    if "features" in data:
+        for feature in data["features"]:
+            yield _Item(feature, (*bases, *_self_href(feature)))
+    elif data.get("type") == "Feature" or {"assets", "geometry"} <= data.keys():
+        yield _Item(data, bases)
+    else:
+        links = [link for link in data.get("links", ()) if link.get("rel") in ("item", "child")]
+        missing = 0
+        for link in links:
+            target = _resolve(link["href"], bases)
+            if target is None:
+                missing += 1
+            elif depth < 16:
+                below = _load(target)
+                yield from _items(below, (target, *_self_href(below)), depth + 1)
+        if missing or not links:
+            where = bases[0] if bases else str(data.get("id"))
+            what = f"{missing} of its {len(links)} items are {_MISSING}" if links else "it names no items"
+            if missing == len(links):
+                raise OpenError(
+                    f"{where}: {what}; open an item, or a search result (pystac_client: search.item_collection())"
+                )
+
+
+def _resolve(href: str, bases: Sequence[str]) -> str | None:
+    """The address behind an href; None for a file that is not here."""
+    if href.startswith("file://"):
+        href = unquote(urlparse(href).path)
+    if "://" in href or href.startswith("/vsi"):
+        return href
+    if os.path.isabs(href):
+        return href if os.path.exists(href) else None
+    for base in bases:
+        if "://" in base:
+            return urljoin(base, href)
+        path = os.path.normpath(Path(base).parent / href)
+        if os.path.exists(path):
+            return path
+    return None
+
+
+def _sources(
+    items: Iterable[_Item], name: str, place: str | None, complex_as: str | None, declared: Recognition | None
+) -> list[Source]:
+    found: list[Source] = []
+    failed: list[OpenError] = []
+    for item in items:
+        try:
+            found += _of_item(item, place, complex_as, declared)
+        except _NotHere as error:
+            failed.append(error)
+    if not found:
+        raise failed[0] if failed else OpenError(f"{name}: holds no items")
+    return [replace(found[0], notes=(*found[0].notes, *map(str, failed))), *found[1:]]
+
+
+class _NotHere(OpenError):
+    """An item whose imagery is not on this machine: no hindrance where others are."""
+
+
+def _of_item(item: _Item, place: str | None, complex_as: str | None, declared: Recognition | None) -> list[Source]:
+    sensor = recognise(item.id, stac=item.properties)
+    if declared is not None:
+        facts = sensor.facts if sensor is not None and sensor.sensor.name == declared.sensor.name else {}
+        sensor = replace(declared, facts={**facts, **declared.facts})
+    # Who names a variant tells how the numbers are stored, and knows better than the catalogue.
+    is_told = declared is not None and declared.variant is not None
+    date = _date_of(item.properties)
+    opened: list[_Asset] = []
+    passed: list[str] = []
+    missing: list[str] = []
+    for key, asset in item.data.get("assets", {}).items():
+        if not _holds_imagery(key, asset):
+            passed.append(key)
+            continue
+        address = _resolve(asset["href"], item.bases)
+        if address is None:
+            missing.append(f"{key} ({asset['href']})")
+            continue
+        reader = RasterReader(address, place=place, complex_as=complex_as)
+        entries = entries_of(asset, len(reader.stored), sum(s.interpretation == "alpha" for s in reader.stored))
+        is_jp2 = "jp2" in str(asset.get("type", "")) or address.casefold().endswith(".jp2")
+        entries = [replace(one, scale=None, offset=None) if is_told else _once(one, item, is_jp2) for one in entries]
+        bands = make_bands(entries, key, asset, reader, sensor, date, item.notes)
+        opened.append(_Asset(key, reader, bands, is_jp2))
+    if missing and opened:
+        item.notes.append(f"{item.id}: {len(missing)} asset(s) are {_MISSING}: {', '.join(missing[:4])}")
+    if not opened and missing:
+        raise _NotHere(f"{item.id}: its imagery is {_MISSING}: {', '.join(missing[:4])}")
+    if not opened:
+        raise OpenError(f"{item.id}: none of its assets is imagery: {', '.join(item.data.get('assets', {})) or 'none'}")
+    kept, doubled = _without_doubles(opened)
+    if passed:
+        item.notes.append(f"{item.id}: passed over {', '.join(passed)}, which are pictures or metadata")
+    if doubled:
+        item.notes.append(
+            f"{item.id}: passed over {', '.join(doubled)}, whose bands are in other assets, as fine or finer"
+        )
+    return [
+        Source(
+            reader=asset.reader,
+            label=item.id,
+            # Without a variant: the bands say how their numbers are stored.
+            sensor=None if sensor is None else replace(sensor, variant=None),
+            date=date,
+            bands=asset.bands,
+            notes=tuple(item.notes) if i == 0 else (),
+        )
+        for i, asset in enumerate(kept)
+    ]
+
+
+def _holds_imagery(key: str, asset: Mapping[str, Any]) -> bool:
+    roles = {str(role).casefold() for role in asset.get("roles", ())}
+    if roles & _NOT_IMAGERY or key.casefold() in _KEYS_NOT_IMAGERY or "href" not in asset:
+        return False
+    kind = str(asset.get("type", "")).casefold()
+    if kind.startswith(_PICTURE_TYPES):
+        return "data" in roles
+    if kind:
+        return kind.startswith(_RASTER_TYPES)
+    return urlparse(str(asset["href"])).path.casefold().endswith(_RASTER_SUFFIXES)
+
+
+def _once(entry: Entry, item: _Item, is_jp2: bool) -> Entry:
+    """The entry with an offset that will be applied exactly once.
+
+    Earth Search takes the 1000 that processing baseline 04.00 adds out of the pixels of its COGs, says so in
+    `earthsearch:boa_offset_applied`, and still writes the offset of -0.1 into `raster:bands`; the JP2 beside the COGs
+    are as ESA made them (https://github.com/Element84/earth-search/issues/66, /issues/71).
+    """
+    applied = item.properties.get("earthsearch:boa_offset_applied", item.properties.get("sentinel:boa_offset_applied"))
+    if applied is None or not entry.offset or is_jp2:
+        return entry
+    if applied:
+        note = (
+            f"{item.id}: boa_offset_applied is true: the offset of {entry.offset:g} that raster:bands names is in the "
+            "pixels already and is not applied again"
+        )
+        entry = replace(entry, offset=0.0)
+    else:
+        note = (
+            f"{item.id}: boa_offset_applied is false: the offset of {entry.offset:g} is applied. Some such "
+            "items are wrong: if dark water comes out below 0, say sensor='sentinel-2-l2a@pre-04.00'"
+        )
+    if note not in item.notes:
+        item.notes.append(note)
+    return entry
+
+
+def _without_doubles(assets: list[_Asset]) -> tuple[list[_Asset], list[str]]:
+    """One asset per band: the finest; of equals a COG before a JP2, and the one that holds fewest bands."""
+
+    def merit(asset: _Asset) -> tuple[float, bool, int]:
+        return abs(asset.reader.grid.affine.determinant), asset.is_jp2, len(asset.names)
+
+    kept: list[_Asset] = []
+    taken: set[str] = set()
+    for asset in sorted(assets, key=merit):
+        if asset.names and not asset.names & taken:
+            kept.append(asset)
+            taken |= asset.names
+    order = [asset for asset in assets if asset in kept]
+    return order, [asset.key for asset in assets if asset not in kept]
+
+
+def _date_of(properties: Mapping[str, Any]) -> Date | None:
+    """When an item was seen: its instant, or its period, as a year or month where it is just that."""
+    if properties.get("datetime"):
+        return parse_date(properties["datetime"])
+    if not properties.get("start_datetime"):
+        return None
+    return period(
+        parse_date(properties["start_datetime"]),
+        parse_date(properties.get("end_datetime") or properties["start_datetime"]),
+    )
