@@ -8,6 +8,7 @@ import warnings
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 from xml.etree import ElementTree
@@ -26,6 +27,8 @@ import rasterio  # isort: skip
 from rasterio.errors import NotGeoreferencedWarning  # isort: skip
 
 UTM = GeoBox((700, 900), Affine(10, 0, 500000, 0, -10, 5000000), "EPSG:32632")
+TYPES = ["bool", "uint8", "int8", "uint16", "int16", "uint32", "int32", "uint64", "int64"]
+TYPES += ["float16", "float32", "float64", "complex64", "complex128"]
 WORLDCOVER = "worldcover_huge_cog/tests/data-files/ESA_WorldCover_10m_2021_v200_N00E006/"
 WORLDCOVER += "ESA_WorldCover_10m_2021_v200_N00E006_Map.tif"
 
@@ -236,7 +239,22 @@ def test_any_grid_comes_back(shared_data: Path, tmp_path: Path, name: str) -> No
 
 @pytest.mark.parametrize(
     "dtype",
-    "bool uint8 int8 uint16 int16 uint32 int32 uint64 int64 float16 float32 float64 complex64 complex128".split(),
+    [
+        "bool",
+        "uint8",
+        "int8",
+        "uint16",
+        "int16",
+        "uint32",
+        "int32",
+        "uint64",
+        "int64",
+        "float16",
+        "float32",
+        "float64",
+        "complex64",
+        "complex128",
+    ],
 )
 @pytest.mark.parametrize("compress", ["deflate", "zstd", "lzw", "none"])
 def test_every_type_without_loss(tmp_path: Path, dtype: str, compress: str) -> None:
@@ -251,11 +269,11 @@ def test_every_type_without_loss(tmp_path: Path, dtype: str, compress: str) -> N
 @settings(max_examples=12, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(data=st.data())
 def test_blocks_in_any_order_give_the_same_file(tmp_path: Path, data: st.DataObject) -> None:
-    """However the scene is cut and shuffled, and by however many threads, pixels and statistics are those of the whole."""
+    """However the scene is cut and shuffled, by however many threads, pixels and statistics are those of the whole."""
     height, width = data.draw(st.integers(1, 300)), data.draw(st.integers(1, 300))
     ys = sorted({0, height, *data.draw(st.lists(st.integers(1, height), max_size=3))})
     xs = sorted({0, width, *data.draw(st.lists(st.integers(1, width), max_size=3))})
-    windows = [np.s_[a:b, c:d] for a, b in zip(ys, ys[1:], strict=False) for c, d in zip(xs, xs[1:], strict=False)]
+    windows = [np.s_[a:b, c:d] for a, b in pairwise(ys) for c, d in pairwise(xs)]
     windows = data.draw(st.permutations(windows))
     values = np.random.default_rng(height).normal(1e6, 1, (2, height, width))
     values[:, ::7] = np.nan

@@ -1,0 +1,125 @@
+"""A series as a Zarr store, in the CF conventions and with the grid where rioxarray, odc-geo and GDAL look for it."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from odc.geo.geobox import GeoBox
+
+from swath.errors import WriteError
+from swath.scene.write.atomic import atomic_path
+
+if TYPE_CHECKING:
+    import xarray as xr
+
+_SIDE = 512  # pixels of a chunk's sides in space; one date and one band in each
+
+
+def write_zarr(
+    path: str | os.PathLike[str],
+    dataset: xr.Dataset,
+    *,
+    grid: GeoBox | None = None,
+    chunks: Mapping[str, int] | None = None,
+    overwrite: bool = False,
+) -> Path:
+    """Write a data set of dims such as `(time, band, y, x)`; what is lazy is computed chunk by chunk.
+
+    The store is of Zarr's version 2, which every reader has; metadata are consolidated. Coordinates of the pixel centres,
+    a `spatial_ref` with the CRS and the affine, and each variable's `grid_mapping` are set. Integers and floats are stored
+    as they are, with Zstandard; a variable's own `encoding` (`_FillValue`, `scale_factor`, `dtype`) is kept.
+
+    Args:
+        path: The store, a folder.
+        dataset: Variables whose last two dims are rows and columns; others are stored beside them.
+        grid: Where the pixels lie; what the data set itself says when None.
+        chunks: Size of chunks by dim where it is not to be 1 (512 for rows and columns).
+        overwrite: Replace a store that is there.
+
+    Returns:
+        The path.
+
+    Raises:
+        WriteError: When the data set says no grid and none is given, the grid does not fit, or the disk does not take it.
+    """
+    path = Path(path)
+    grid = _grid_of(path, dataset) if grid is None else grid
+    placed = _place(path, dataset, grid)
+    rows, columns = grid.dimensions
+    sides = {rows: _SIDE, columns: _SIDE} | dict(chunks or {})
+    encoding: dict[str, dict[str, Any]] = {}
+    for name, variable in placed.data_vars.items():
+        shape = tuple(min(sides.get(str(dim), 1), size) or 1 for dim, size in variable.sizes.items())
+        kept = {key: value for key, value in variable.encoding.items() if key in _KEPT}
+        encoding[str(name)] = kept | {"chunks": shape, "compressors": _compressors()}
+        if variable.chunks is not None:
+            # Dask must write whole chunks, or two of its tasks would write into one.
+            placed[name] = variable.chunk(dict(zip(variable.dims, shape, strict=True)))
+    with atomic_path(path, overwrite=overwrite) as temporary:
+        placed.to_zarr(temporary, mode="w", zarr_format=2, consolidated=True, encoding=encoding)
+        _check(path, temporary, grid)
+    return path
+
+
+_KEPT = ("_FillValue", "scale_factor", "add_offset", "dtype", "units", "calendar", "grid_mapping")
+
+
+def _compressors() -> list[Any]:
+    import numcodecs
+
+    return [numcodecs.Blosc(cname="zstd", clevel=5, shuffle=numcodecs.Blosc.SHUFFLE)]
+
+
+def _grid_of(path: Path, dataset: xr.Dataset) -> GeoBox:
+    import odc.geo.xr  # noqa: F401  gives data sets their `.odc`
+
+    grid = dataset.odc.geobox
+    if not isinstance(grid, GeoBox):
+        raise WriteError(f"{path} cannot be written: the data set does not say where it lies: pass grid=GeoBox(...).")
+    return grid
+
+
+def _place(path: Path, dataset: xr.Dataset, grid: GeoBox) -> xr.Dataset:
+    """The data set with the coordinates of the grid, as odc-geo makes them."""
+    import xarray as xr
+    from odc.geo.xr import xr_coords
+
+    rows, columns = grid.dimensions
+    spatial = {name for name, v in dataset.data_vars.items() if len(v.dims) > 1 and v.shape[-2:] == tuple(grid.shape)}
+    if not spatial:
+        sizes = ", ".join(f"{dim}: {size}" for dim, size in dataset.sizes.items())
+        raise WriteError(f"{path} cannot be written: no variable has the grid's {grid.shape} pixels ({sizes}).")
+    old = {dataset[name].dims[-2:] for name in spatial}
+    if len(old) > 1:
+        raise WriteError(f"{path} cannot be written: its variables name rows and columns differently: {sorted(old)}.")
+    names = dict(zip(old.pop(), (rows, columns), strict=True))
+    placed = dataset.drop_vars([v for v in ("spatial_ref", *names) if v in dataset.coords])
+    placed = placed.rename_dims({a: b for a, b in names.items() if a != b})
+    coords = dict(xr_coords(grid))
+    if grid.crs is None:
+        affine = " ".join(repr(float(v)) for v in (grid.affine.c, grid.affine.a, grid.affine.b))
+        affine += " " + " ".join(repr(float(v)) for v in (grid.affine.f, grid.affine.d, grid.affine.e))
+        coords["spatial_ref"] = xr.DataArray(0, attrs={"GeoTransform": affine})
+    placed = placed.assign_coords(coords)
+    for name in spatial:
+        placed[name] = placed[name].copy(deep=False)
+        placed[name].attrs.pop("grid_mapping", None)
+        placed[name].encoding = placed[name].encoding | {"grid_mapping": "spatial_ref"}
+    return placed.assign_attrs(Conventions="CF-1.10")
+
+
+def _check(path: Path, store: Path, grid: GeoBox) -> None:
+    """Read the place back as anybody will, before the store gets its name."""
+    import odc.geo.xr  # noqa: F401  gives data sets their `.odc`
+    import xarray as xr
+
+    with xr.open_zarr(store, decode_coords="all", chunks=None) as again:
+        found = again.odc.geobox
+    if found != grid:
+        raise WriteError(
+            f"{path} cannot be written: CF coordinates do not hold this grid ({grid.shape}, {grid.affine[:6]}), which reads "
+            "back as another: write GeoTIFF, or give the grid a CRS."
+        )
