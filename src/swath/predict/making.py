@@ -93,5 +93,5 @@ class Run(Protocol):
         ...
 
     def read(self, window: Window) -> dict[str, NDArray[Any]]:
-        """The same pixels as `execute` would write, of a window of `plan.out` only: stored numbers `[L, h, w]` by key."""
+        """The pixels that `execute` would write, of a window of `plan.out` only: stored numbers `[L, h, w]` by key."""
         ...

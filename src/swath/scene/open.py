@@ -14,6 +14,7 @@ from swath.scene.align import align, pixel_size
 from swath.scene.dates import Date, parse_date
 from swath.scene.gather import gather
 from swath.scene.identify import name_bands
+from swath.scene.opened import arguments
 from swath.scene.reader import Picked, Reader
 from swath.scene.scene import Plane, Scene
 from swath.scene.source import Source
@@ -69,7 +70,9 @@ def open_scene(
     parts = [part for one, names in zip(found, each, strict=True) for part in _identified(one, declared, names)]
     groups = _by_date(parts, given)
     target = grid if isinstance(grid, GeoBox) else _finest(groups[0].parts)
-    return _assemble(groups, target, resampling, wanted)
+    scene = _assemble(groups, target, resampling, wanted)
+    given_as = {"sensor": sensor, "bands": bands, "grid": grid, "resampling": resampling, "complex": complex}
+    return replace(scene, source=arguments(sources, given, **given_as))
 
 
 def _as_list(dates: Any) -> list[Date] | None:

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -51,6 +51,7 @@ class Scene:
         names: a short name per date, for labels.
         origin: `(row, column)` of this scene's first pixel in the scene it was cut from.
         outline: geometry in the grid's CRS outside of which pixels are invalid, or None.
+        source: the arguments of `swath.open` that made it, as plain data; None where they live in memory only.
     """
 
     grid: GeoBox
@@ -62,6 +63,7 @@ class Scene:
     names: tuple[str, ...] = ()
     origin: tuple[int, int] = (0, 0)
     outline: Any = None
+    source: Mapping[str, Any] | None = field(default=None, compare=False)
 
     @property
     def sensor(self) -> Recognition | None:
