@@ -7,9 +7,9 @@ Model extension (`Card.to_stac`, `Card.from_stac`), and kept inside the weight f
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal, Self, get_args
+from typing import TYPE_CHECKING, Any, Literal, get_args
 
-from pydantic import Field, model_validator
+from pydantic import Field
 
 from swath.errors import CardError
 from swath.models.frozen import Frozen, one_sentence
@@ -101,15 +101,13 @@ class Card(Frozen):
     """What makes these weights again."""
     notes: tuple[str, ...] = ()
 
-    @model_validator(mode="after")
-    def _consistent(self) -> Self:
+    def _agree(self) -> None:
         if self.output.kind not in _KINDS[self.task]:
             allowed = " or ".join(repr(kind) for kind in _KINDS[self.task])
             raise ValueError(f"task {self.task!r} needs an output of kind {allowed}; found {self.output.kind!r}")
         names = [given.name for given in self.inputs]
         if not names or len(set(names)) != len(names):
             raise ValueError(f"inputs must be one or more, with unique names; found {', '.join(names) or 'none'}")
-        return self
 
     @property
     def sensors(self) -> tuple[str, ...]:

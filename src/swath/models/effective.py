@@ -40,7 +40,7 @@ def effective_radius(probe: Probe, found: Reach, images: Tensor | None = None) -
     """
     if found.halo is None or found.scale is None:
         raise CardError("a network that sees everything has no effective radius")
-    step = math.lcm(found.stride, probe.unit if probe.unit % found.stride else found.stride)
+    step = math.lcm(found.stride, probe.multiple)
     core = step * math.ceil(_CORE / step)
     margin = step * math.ceil(min(found.halo, _FARTHEST) / step)
     x = _images(probe, images, core + 2 * margin)
@@ -66,13 +66,16 @@ def effective_radius(probe: Probe, found: Reach, images: Tensor | None = None) -
             worst = max(worst, float(((cut(probe.run(changed), margin) - wanted).abs() / spread).max()))
         return worst
 
-    radius = min(_by_gradient(probe, x, y, spread, step), margin)
-    bound = moved(radius)
-    while bound >= LIMIT and radius < margin:
-        radius += step
-        bound = moved(radius)
-    while radius >= step and (nearer := moved(radius - step)) < LIMIT:
-        radius, bound = radius - step, nearer
+    # Halving between what is too near and what is enough; only what was measured to be enough is returned.
+    near, radius, bound = -step, margin, moved(margin) if margin < found.halo else 0.0
+    guess = min(_by_gradient(probe, x, y, spread, step), margin - step)
+    while near + step < radius:
+        nearer = moved(guess)
+        if nearer < LIMIT:
+            radius, bound = guess, nearer
+        else:
+            near = guess
+        guess = near + step * max(1, (radius - near) // (2 * step))
     if radius >= found.halo or bound >= LIMIT:
         return found.halo, 0.0
     return radius, bound

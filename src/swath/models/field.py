@@ -58,8 +58,8 @@ class Probe:
     network: nn.Module
     call: Call
     channels: int
-    unit: int
-    """Sizes that are tried are multiples of this."""
+    multiple: int
+    """Sizes must be multiples of this."""
     mean: Tensor
     """Of plausible normalised values, `[C, 1, 1]`."""
     std: Tensor
@@ -89,9 +89,13 @@ class Probe:
             if module.training:
                 where = f"its module {name!r} is" if name else "it is"
                 raise CardError(f"the network cannot be probed while {where} in training mode; call network.eval()")
-        unit = multiple * math.ceil(ACROSS / multiple)
         mean, std = torch.tensor(typical or [(0.0, 1.0)] * channels).T[..., None, None]
-        return cls(copy.deepcopy(network).to("cpu", torch.float32), call, channels, unit, mean, std)
+        return cls(copy.deepcopy(network).to("cpu", torch.float32), call, channels, multiple, mean, std)
+
+    @property
+    def unit(self) -> int:
+        """Width of a strip; its length is a multiple of it."""
+        return self.multiple * math.ceil(ACROSS / self.multiple)
 
     def run(self, x: Tensor) -> Tensor:
         """The network's answer, without gradients.

@@ -32,6 +32,8 @@ def one_sentence(what: str) -> Iterator[None]:
         message = first["msg"].removeprefix("Value error, ")
         more = f" (and {count - 1} more)" if count > 1 else ""
         raise CardError(f"{what}: {where}{': ' if where else ''}{message}{more}") from error
+    except ValueError as error:  # from `_agree` of the outermost object itself
+        raise CardError(f"{what}: {error}") from error
     finally:
         _inside.reset(token)
 
@@ -45,4 +47,9 @@ class Frozen(BaseModel):
     @classmethod
     def _speak(cls, data: Any, handler: ModelWrapValidatorHandler[Self]) -> Self:
         with one_sentence(cls.__name__):
-            return handler(data)
+            made = handler(data)
+            made._agree()
+            return made
+
+    def _agree(self) -> None:
+        """Raise ValueError where the fields contradict each other."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from fractions import Fraction
-from typing import Any, Literal, Self
+from typing import Any, Literal
 
 from pydantic import Field, model_validator
 
@@ -79,8 +79,7 @@ class Output(Frozen):
             defaults["threshold"] = 0.5
         return {**defaults, **data}
 
-    @model_validator(mode="after")
-    def _consistent(self) -> Self:
+    def _agree(self) -> None:
         wants = {"values": "layers", "embedding": "dimensions"}.get(self.kind, "classes")
         for key in ("classes", "layers", "dimensions"):
             if bool(getattr(self, key)) != (key == wants):
@@ -97,7 +96,6 @@ class Output(Frozen):
             raise ValueError(f"scale {self.scale} does not go with an output of kind {self.kind!r}")
         if self.activation == "softmax" and self.threshold is not None:
             raise ValueError("threshold goes with activation 'sigmoid' only")
-        return self
 
     @property
     def channels(self) -> int:
@@ -126,8 +124,7 @@ class ReceptiveField(Frozen):
     reason: str | None = None
     """Why there is no radius."""
 
-    @model_validator(mode="after")
-    def _consistent(self) -> Self:
+    def _agree(self) -> None:
         if (self.effective_radius is None) != (self.bound is None):
             raise ValueError("effective_radius and bound go together")
         if (self.radius is None) != (self.halo is None):
@@ -137,4 +134,3 @@ class ReceptiveField(Frozen):
                 raise ValueError(f"{key} {getattr(self, key)} is not a multiple of the stride, {self.stride}")
         if self.effective_radius is not None and (self.halo is None or self.effective_radius > self.halo):
             raise ValueError(f"effective_radius {self.effective_radius} exceeds the halo, {self.halo}")
-        return self

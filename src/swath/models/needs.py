@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Literal, Self
+from typing import Literal
 
-from pydantic import Field, field_validator, model_validator
+from pydantic import Field, field_validator
 
 from swath.models.frozen import Frozen
 from swath.sensors import UNITS, Band
@@ -36,11 +36,9 @@ class MinMax(Frozen):
     min: float
     max: float
 
-    @model_validator(mode="after")
-    def _ordered(self) -> Self:
+    def _agree(self) -> None:
         if not self.min < self.max:
             raise ValueError(f"min {self.min:g} must be less than max {self.max:g}")
-        return self
 
     def __str__(self) -> str:
         return f"{self.min:g}..{self.max:g} to 0..1"
@@ -81,13 +79,11 @@ class CardBand(Frozen):
             raise ValueError(f"unknown units {value!r}; known: {', '.join(UNITS)}")
         return value
 
-    @model_validator(mode="after")
-    def _limits_in_order(self) -> Self:
+    def _agree(self) -> None:
         if self.wavelength is not None and not 0 < self.wavelength[0] <= self.wavelength[1] <= self.wavelength[2]:
             raise ValueError(f"wavelength must be (min, centre, max) in nm, in that order; found {self.wavelength}")
         if self.clip is not None and not self.clip[0] < self.clip[1]:
             raise ValueError(f"clip must be (lower, upper); found {self.clip}")
-        return self
 
     @classmethod
     def of(
@@ -112,11 +108,9 @@ class DatesRule(Frozen):
     """`axis`: one tensor `[B, T, C, H, W]`, or `[B, C, H, W]` where `max` is 1; `arguments`: one `[B, C, H, W]` each;
     `channels`: one `[B, T*C, H, W]`, date after date."""
 
-    @model_validator(mode="after")
-    def _ordered(self) -> Self:
+    def _agree(self) -> None:
         if self.max is not None and self.max < self.min:
             raise ValueError(f"max {self.max} is less than min {self.min}")
-        return self
 
     def allows(self, count: int) -> bool:
         """Whether `count` dates are in the range."""
@@ -130,11 +124,9 @@ class GsdRule(Frozen):
     min: float = Field(gt=0)
     max: float
 
-    @model_validator(mode="after")
-    def _ordered(self) -> Self:
+    def _agree(self) -> None:
         if not self.min <= self.nominal <= self.max:
             raise ValueError(f"min, nominal, max must be in that order; found {self.min}, {self.nominal}, {self.max}")
-        return self
 
     @classmethod
     def around(cls, nominal: float, factor: float = 2.0) -> GsdRule:
@@ -160,14 +152,12 @@ class Input(Frozen):
     sensors: tuple[str, ...] = ()
     """Sensors it was trained on, as `sensor=` spells them."""
 
-    @model_validator(mode="after")
-    def _has_bands(self) -> Self:
+    def _agree(self) -> None:
         if bool(self.bands) == (self.any_bands is not None):
             raise ValueError("say either bands= or any_bands=")
         names = [band.name for band in self.bands]
         if len(set(names)) != len(names):
             raise ValueError(f"band names are not unique: {', '.join(names)}")
-        return self
 
 
 class TileRule(Frozen):
@@ -180,8 +170,6 @@ class TileRule(Frozen):
     fixed: bool = False
     """Whether it takes `size` and nothing else."""
 
-    @model_validator(mode="after")
-    def _divides(self) -> Self:
+    def _agree(self) -> None:
         if self.size % self.multiple:
             raise ValueError(f"size {self.size} is not a multiple of {self.multiple}")
-        return self
