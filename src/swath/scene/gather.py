@@ -100,7 +100,7 @@ def _from_path(text: str, place: str | None, complex_as: str | None, declared: R
 
     path = Path(text)
     suffix = path.suffix.casefold()
-    if (found := open_product(text, place=place, complex_as=complex_as)) is not None:
+    if (found := open_product(text, place=place, complex_as=complex_as, declared=declared)) is not None:
         return found
     if suffix == ".json" or suffix == ".geojson":
         from swath.scene.stac import read_stac

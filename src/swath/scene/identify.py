@@ -159,7 +159,7 @@ def name_bands(
     if own is not None:
         for i, band in zip(data, own, strict=True):
             result[i] = band
-        if wanted is not None and not _chosen(result, data, wanted, sensor):
+        if wanted is not None and not _chosen(result, data, wanted, sensor, only is not None):
             own = None
     if own is None:
         if wanted is None:
@@ -186,7 +186,13 @@ def _are_named(stored: Sequence[Stored], data: Sequence[int], sensor: Recognitio
     return sensor is not None and all(_by_description(stored[i], sensor) is not None for i in data)
 
 
-def _chosen(result: list[Band | None], data: Sequence[int], wanted: Sequence[Any], sensor: Recognition | None) -> bool:
+def _chosen(
+    result: list[Band | None],
+    data: Sequence[int],
+    wanted: Sequence[Any],
+    sensor: Recognition | None,
+    is_part: bool,
+) -> bool:
     """Keep only wanted bands among those already named; False when `wanted` are names of another kind."""
     named = [band for band in result if band is not None]
     keep = set()
@@ -194,6 +200,9 @@ def _chosen(result: list[Band | None], data: Sequence[int], wanted: Sequence[Any
         try:
             keep.add(find_band(named, key.name if isinstance(key, Band) else key))
         except SensorError:
+            if is_part:
+                # One file of many: the band is in another one.
+                continue
             if sensor is not None:
                 raise
             return False
