@@ -114,11 +114,8 @@ def read_layers(path: str | Path) -> tuple[Layer, ...]:
     Returns:
         One layer per band, in order.
     """
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", NotGeoreferencedWarning)
-        dataset = rasterio.open(path)
     layers = []
-    with dataset:
+    with _opened(path) as dataset:
         for index in dataset.indexes:
             tags = dataset.tags(index)
             if tags.get("kind") not in KINDS:
@@ -141,6 +138,24 @@ def read_layers(path: str | Path) -> tuple[Layer, ...]:
                 )
             )
     return tuple(layers)
+
+
+def read_statistics(path: str | Path) -> tuple[dict[str, float], ...]:
+    """What a raster says of its valid numbers: minimum, maximum, mean, stddev, valid_percent, for each band."""
+    found = []
+    with _opened(path) as dataset:
+        for index in dataset.indexes:
+            tags = dataset.tags(index)
+            names = ("minimum", "maximum", "mean", "stddev", "valid_percent")
+            known = {name: tags.get(f"STATISTICS_{name.upper()}") for name in names}
+            found.append({name: float(text) for name, text in known.items() if text is not None})
+    return tuple(found)
+
+
+def _opened(path: str | Path) -> Any:
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", NotGeoreferencedWarning)
+        return rasterio.open(path)
 
 
 @dataclass(frozen=True)

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     import xarray as xr
 
 _SIDE = 512  # pixels of a chunk's sides in space; one date and one band in each
+_KEPT = ("_FillValue", "scale_factor", "add_offset", "dtype", "units", "calendar", "grid_mapping")
 
 
 def write_zarr(
@@ -28,8 +29,8 @@ def write_zarr(
 ) -> Path:
     """Write a data set of dims such as `(time, band, y, x)`; what is lazy is computed chunk by chunk.
 
-    The store is of Zarr's version 2, which every reader has; metadata are consolidated. Coordinates of the pixel centres,
-    a `spatial_ref` with the CRS and the affine, and each variable's `grid_mapping` are set. Integers and floats are stored
+    The store is of Zarr's version 2, which every reader has; metadata are consolidated. Coordinates of the pixel
+    centres, a `spatial_ref` with the CRS and the affine, and each variable's `grid_mapping` are set. Numbers are stored
     as they are, with Zstandard; a variable's own `encoding` (`_FillValue`, `scale_factor`, `dtype`) is kept.
 
     Args:
@@ -43,7 +44,8 @@ def write_zarr(
         The path.
 
     Raises:
-        WriteError: When the data set says no grid and none is given, the grid does not fit, or the disk does not take it.
+        WriteError: When the data set says no grid and none is given, the grid does not fit, is one that a store without
+            a CRS does not hold, or the disk does not take it.
     """
     path = Path(path)
     grid = _grid_of(path, dataset) if grid is None else grid
@@ -54,7 +56,7 @@ def write_zarr(
     for name, variable in placed.data_vars.items():
         shape = tuple(min(sides.get(str(dim), 1), size) or 1 for dim, size in variable.sizes.items())
         kept = {key: value for key, value in variable.encoding.items() if key in _KEPT}
-        encoding[str(name)] = kept | {"chunks": shape, "compressors": _compressors()}
+        encoding[str(name)] = kept | {"chunks": shape}
         if variable.chunks is not None:
             # Dask must write whole chunks, or two of its tasks would write into one.
             placed[name] = variable.chunk(dict(zip(variable.dims, shape, strict=True)))
@@ -62,15 +64,6 @@ def write_zarr(
         placed.to_zarr(temporary, mode="w", zarr_format=2, consolidated=True, encoding=encoding)
         _check(path, temporary, grid)
     return path
-
-
-_KEPT = ("_FillValue", "scale_factor", "add_offset", "dtype", "units", "calendar", "grid_mapping")
-
-
-def _compressors() -> list[Any]:
-    import numcodecs
-
-    return [numcodecs.Blosc(cname="zstd", clevel=5, shuffle=numcodecs.Blosc.SHUFFLE)]
 
 
 def _grid_of(path: Path, dataset: xr.Dataset) -> GeoBox:
@@ -84,7 +77,6 @@ def _grid_of(path: Path, dataset: xr.Dataset) -> GeoBox:
 
 def _place(path: Path, dataset: xr.Dataset, grid: GeoBox) -> xr.Dataset:
     """The data set with the coordinates of the grid, as odc-geo makes them."""
-    import xarray as xr
     from odc.geo.xr import xr_coords
 
     rows, columns = grid.dimensions
@@ -98,13 +90,8 @@ def _place(path: Path, dataset: xr.Dataset, grid: GeoBox) -> xr.Dataset:
     names = dict(zip(old.pop(), (rows, columns), strict=True))
     placed = dataset.drop_vars([v for v in ("spatial_ref", *names) if v in dataset.coords])
     placed = placed.rename_dims({a: b for a, b in names.items() if a != b})
-    coords = dict(xr_coords(grid))
-    if grid.crs is None:
-        affine = " ".join(repr(float(v)) for v in (grid.affine.c, grid.affine.a, grid.affine.b))
-        affine += " " + " ".join(repr(float(v)) for v in (grid.affine.f, grid.affine.d, grid.affine.e))
-        coords["spatial_ref"] = xr.DataArray(0, attrs={"GeoTransform": affine})
-    placed = placed.assign_coords(coords)
-    for name in spatial:
+    placed = placed.assign_coords(xr_coords(grid))
+    for name in spatial if grid.crs is not None else ():
         placed[name] = placed[name].copy(deep=False)
         placed[name].attrs.pop("grid_mapping", None)
         placed[name].encoding = placed[name].encoding | {"grid_mapping": "spatial_ref"}
@@ -120,6 +107,6 @@ def _check(path: Path, store: Path, grid: GeoBox) -> None:
         found = again.odc.geobox
     if found != grid:
         raise WriteError(
-            f"{path} cannot be written: CF coordinates do not hold this grid ({grid.shape}, {grid.affine[:6]}), which reads "
-            "back as another: write GeoTIFF, or give the grid a CRS."
+            f"{path} cannot be written: without a CRS, readers of Zarr find a grid only when it is not rotated and "
+            "more than one pixel wide and high: give the grid its CRS, or write a GeoTIFF."
         )
