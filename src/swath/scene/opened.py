@@ -79,7 +79,7 @@ def story(scene: Scene, folder: Path) -> dict[str, Any] | None:
         return None
     rows, columns = ([start, start + size] for start, size in zip(scene.origin, scene.grid.shape, strict=True))
     return {
-        "open": _moved(scene.source, lambda path: _relative(path, folder)),
+        "open": _moved(scene.source, lambda path: relative_to(path, folder)),
         "select": {
             "bands": [band.name for band in scene.bands],
             "dates": list(scene.names),
@@ -132,7 +132,10 @@ def _moved(given: Mapping[str, Any], move: Any) -> dict[str, Any]:
     return moved
 
 
-def _relative(path: str, folder: Path) -> str:
+def relative_to(path: str, folder: Path) -> str:
+    """A local path as seen from a folder; anything else as it is."""
+    if not is_local(path):
+        return path
     try:
         return Path(os.path.relpath(path, folder)).as_posix()
     except ValueError:  # another drive on Windows: there is no way from here to there

@@ -52,7 +52,8 @@ def block_of(window: Window, classes: NDArray[np.int32], numbers: NDArray[np.gen
     """A block with its 4-connected regions; pixels without an answer have regions too, of class `NOTHING`."""
     from skimage.measure import label
 
-    regions = label(classes, connectivity=1, background=NOTHING - 1).astype(np.int32, copy=False)
+    found = label(classes, connectivity=1, background=NOTHING - 1)  # type: ignore[no-untyped-call]  # in part typed
+    regions = np.asarray(found, dtype=np.int32)
     own = np.empty(int(regions.max()) + 1, dtype=np.int32)
     own[regions] = classes
     return Block(window, regions, own[1:], numbers)

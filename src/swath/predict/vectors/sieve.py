@@ -84,7 +84,8 @@ class _Notes:
 
     def settled(self) -> NDArray[np.int32]:
         """The class of each region that was noted, after all have joined, `[count]`."""
-        areas, begins, classes = (np.concatenate(part) for part in (self._areas, self._begins, self._classes))
+        areas, begins = np.concatenate(self._areas), np.concatenate(self._begins)
+        classes = np.concatenate(self._classes)
         a, b, lengths = (np.concatenate(part) for part in zip(*self._pairs, strict=True))
         real = (classes[a] != NOTHING) & (classes[b] != NOTHING)
         a, b, lengths = a[real], b[real], lengths[real]
@@ -113,7 +114,7 @@ def _of_groups(
     group = member[here]
     order = here[np.lexsort((begins[here], -areas[here], group))]
     leaders = order[np.flatnonzero(np.diff(member[order], prepend=-1))]
-    total = np.bincount(group, areas[here], minlength=len(member))
+    total = np.bincount(group, areas[here], minlength=len(member)).astype(np.float64)
     first = begins.copy()
     np.minimum.at(first, group, begins[here])
     own = classes.copy()

@@ -180,7 +180,8 @@ def _put_together(pieces: list[shapely.Polygon]) -> shapely.Polygon:
         return pieces[0]
     parts = shapely.get_parts(shapely.coverage_union_all(pieces))
     assert len(parts) == 1, "pieces of one region touch along edges"
-    return parts[0]
+    whole: shapely.Polygon = parts[0]
+    return whole
 
 
 def _finished(

@@ -1,0 +1,105 @@
+"""What the record of a prediction tells: enough to make the product again.
+
+`swath.scene.write.record` writes the STAC item; these are the properties that a run adds. Paths are relative to the
+record, so that inputs, weights and products can be moved together.
+
+| property | holds |
+| --- | --- |
+| `swath:task` | what was asked |
+| `swath:model` | name, hash and source of the weights, and the card |
+| `swath:inputs` | each file that was read, its dates, size and hash |
+| `swath:scene` | arguments of `swath.open`, and what was selected; null where the scene was in memory only |
+| `swath:sensors` | what the scene was seen by |
+| `swath:options` | arguments of `swath.predict` |
+| `swath:plan` | tiles, stitching, radius and its bound |
+| `swath:run` | what the run found out about itself: nothing that another needs |
+| `processing:software` | versions |
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import platform
+from collections.abc import Mapping
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from swath.errors import PredictError
+from swath.predict.inputs import inputs_of
+from swath.predict.making import Report, Run
+from swath.scene.opened import is_local, relative_to, story
+from swath.scene.write.record import read_record
+
+ANSWERS = ("swath:task", "swath:model", "swath:inputs", "swath:scene", "swath:sensors", "swath:options", "swath:plan")
+
+
+def told_by(run: Run, report: Report | None, folder: Path) -> dict[str, Any]:
+    """The properties that a run gives to the record of its product, with paths relative to `folder`."""
+    import rasterio
+    import torch
+
+    scene, card = run.scene, run.card
+    model: dict[str, Any] = {"name": card.name, **run.weights, "card": json.loads(card.to_json())}
+    if (source := run.weights.get("source")) and os.path.isfile(source):
+        model["source"] = relative_to(os.path.abspath(source), folder)
+    return {
+        "swath:task": card.task,
+        "swath:model": model,
+        "swath:inputs": inputs_of(scene, folder),
+        "swath:scene": story(scene, folder),
+        "swath:sensors": [sensor.name for sensor in scene.sensors],
+        "swath:options": dict(run.arguments),
+        "swath:plan": run.plan.describe(),
+        "swath:run": {} if report is None else report.describe(),
+        "processing:software": {
+            "swath": version("swath"),
+            "torch": str(torch.__version__),
+            "gdal": str(rasterio.__gdal_version__),
+            "numpy": np.__version__,
+            "python": platform.python_version(),
+        },
+    }
+
+
+def moved(told: Mapping[str, Any], old: Path, new: Path) -> dict[str, Any]:
+    """The same properties for a record in another folder: their relative paths lead to the same files."""
+
+    def move(path: str) -> str:
+        return relative_to(str(place(path, old)), new) if is_local(path) else path
+
+    result: dict[str, Any] = json.loads(json.dumps(told))
+    for one in result["swath:inputs"]:
+        one["href"] = move(one["href"])
+    if result["swath:scene"] is not None:
+        opened = result["swath:scene"]["open"]
+        opened["sources"] = [move(path) for path in opened["sources"]]
+    model = result["swath:model"]
+    if model.get("source") and place(model["source"], old).is_file():
+        model["source"] = move(model["source"])
+    return result
+
+
+def place(path: str, folder: Path) -> Path:
+    """Where a path that a record in `folder` tells leads to."""
+    return Path(os.path.normpath(folder.absolute() / path))
+
+
+def read_told(path: str | os.PathLike[str]) -> tuple[dict[str, Any], Path]:
+    """The properties of a product's record, and the folder that its paths are relative to.
+
+    Args:
+        path: the record, or the product that it lies beside.
+
+    Raises:
+        OpenError: there is none, or it cannot be read.
+        PredictError: it is not of a prediction.
+    """
+    item = read_record(path)
+    lacking = [key for key in ANSWERS if key not in item.properties]
+    if lacking:
+        raise PredictError(f"{path} has a record without {lacking[0]}: it was not predicted by Swath, or is changed")
+    return dict(item.properties), Path(path).absolute().parent
