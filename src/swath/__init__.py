@@ -11,7 +11,6 @@ Names are imported when they are first used, so that `import swath` is quick.
 from __future__ import annotations
 
 from importlib import import_module
-from importlib.metadata import version
 from typing import TYPE_CHECKING, Any
 
 from swath.errors import SwathError
@@ -21,7 +20,7 @@ if TYPE_CHECKING:
     from swath.scene.scene import Scene
     from swath.sensors import Band, Sensor
 
-__version__ = version("swath")
+    __version__: str
 
 _LAZY = {
     "open": ("swath.scene.open", "open_scene"),
@@ -34,6 +33,10 @@ __all__ = ["Band", "Scene", "Sensor", "SwathError", "__version__", "open"]
 
 
 def __getattr__(name: str) -> Any:
+    if name == "__version__":
+        from importlib.metadata import version
+
+        return version("swath")
     if name not in _LAZY:
         raise AttributeError(f"module 'swath' has no attribute {name!r}")
     module, attribute = _LAZY[name]

@@ -87,11 +87,11 @@ def _of_place(scene: Scene, outline: Footprint | None) -> Iterator[Oddity]:
 def _of_meaning(scene: Scene) -> Iterator[Oddity]:
     raw = [band for band in scene.bands if band.units in ("dn", "display")]
     if not scene.sensors and any(band.units == "dn" and band.kind == "continuous" for band in raw):
-        names = "NAME,..." if len(scene.bands) > 1 else "NAME"
+        names = "['NAME', ...]" if len(scene.bands) > 1 else "['NAME']"
         yield Oddity(
             "sensor-unknown",
-            "nothing says which sensor saw it, so its numbers have no unit: open with sensor='NAME' (--sensor NAME; "
-            f"`swath sensors` lists them), or name its {len(scene.bands)} band(s) with bands=[...] (--bands {names})",
+            "nothing says which sensor saw it, so its numbers have no unit: open with sensor='NAME' (`swath sensors` "
+            f"lists them), or name its {len(scene.bands)} band(s) with bands={names}",
         )
     stretched = [band for band in raw if band.dtype == "uint8" or band.units == "display"]
     if stretched and len(stretched) == len(scene.bands):
@@ -101,7 +101,7 @@ def _of_meaning(scene: Scene) -> Iterator[Oddity]:
     if len(scene.dates) > 1 and any(date is None for date in scene.dates):
         lacking = [name for name, date in zip(scene.names, scene.dates, strict=True) if date is None]
         several = ", ".join(lacking[:3]) + (" ..." if len(lacking) > 3 else "")
-        yield Oddity("dates-unknown", f"no date known for {several}: open with dates=[...] (--dates 2020-01-13,...)")
+        yield Oddity("dates-unknown", f"no date known for {several}: open with dates=['2020-01-13', ...]")
 
 
 def _of_storage(scene: Scene) -> Iterator[Oddity]:
@@ -203,7 +203,7 @@ def _beyond_units(scene: Scene, sample: Sample) -> Iterator[Oddity]:
         yield Oddity(
             "out-of-range",
             f"{name}: {100 * share:.2g} % of its values lie beyond what {units} can be ({fit[0]:g} to {fit[1]:g}): "
-            f"they reach from {low:.4g} to {high:.4g}; check sensor= and its variant, or the scale",
+            f"they reach from {low:.4g} to {high:.4g}; check the sensor and its variant, or the scale",
         )
 
 

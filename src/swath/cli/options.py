@@ -1,0 +1,132 @@
+"""Options that several verbs share, and what they mean, in one place."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+if TYPE_CHECKING:
+    from swath.scene.scene import Scene
+
+Paths = Annotated[
+    list[str],
+    typer.Argument(metavar="PATH...", help="Files, folders, globs, products, STAC items, URLs.", show_default=False),
+]
+SensorName = Annotated[
+    str | None,
+    typer.Option("--sensor", metavar="NAME", help="Sensor and level, as `swath sensors` lists them, or a YAML file."),
+]
+BandNames = Annotated[
+    str | None,
+    typer.Option(
+        "--bands",
+        metavar="A,B,...",
+        help="Names of the stored bands in order where nothing tells them; else those wanted. red, B04, 665 (nm).",
+    ),
+]
+Dates = Annotated[
+    str | None,
+    typer.Option(
+        "--dates",
+        metavar="D,D,...",
+        help="One date per source where nothing tells them; else those wanted: 2020, 2020-01, 2020-01-13, 2019:2021.",
+    ),
+]
+Place = Annotated[
+    str | None,
+    typer.Option("--grid", metavar="warp|pixels", help="For files placed only by control points or RPCs."),
+]
+Complex = Annotated[
+    str | None,
+    typer.Option("--complex", metavar="amplitude|intensity", help="What to take from complex numbers."),
+]
+
+_SHORTEST_NM = 200
+"""Bare numbers from here on are wavelengths; smaller ones are names, since bands without a name are counted."""
+
+
+def open_paths(
+    paths: Sequence[str],
+    *,
+    sensor: str | None = None,
+    bands: str | None = None,
+    dates: str | None = None,
+    grid: str | None = None,
+    complex: str | None = None,
+) -> Scene:
+    """Open paths as one scene with the options as they were typed.
+
+    `dates` say when the sources were seen where nothing else does, and choose among known dates otherwise, just as
+    `bands` do for bands.
+
+    Raises:
+        OpenError, SensorError, GridError: as `swath.open`.
+    """
+    from swath.cli.quick import import_odc
+
+    import_odc()
+    from swath.errors import OpenError
+    from swath.scene.open import open_scene
+
+    names = None if bands is None else band_keys(bands)
+    if dates is None:
+        return open_scene(*paths, sensor=sensor, bands=names, grid=grid, complex=complex)
+    wanted = split(dates)
+    try:
+        scene = open_scene(*paths, sensor=sensor, bands=names, grid=grid, complex=complex)
+    except OpenError:
+        return open_scene(*paths, sensor=sensor, bands=names, dates=wanted, grid=grid, complex=complex)
+    if any(date is None for date in scene.dates) and ":" not in dates:
+        return open_scene(*paths, sensor=sensor, bands=names, dates=wanted, grid=grid, complex=complex)
+    return chosen_dates(scene, dates)
+
+
+def chosen_dates(scene: Scene, dates: str) -> Scene:
+    """The scene at the dates that `--dates` names: single ones, whole years or months, and periods `FROM:TO`."""
+    picks: list[int] = []
+    for part in split(dates):
+        start, is_period, stop = part.partition(":")
+        picks += scene.date_indexes(slice(start or None, stop or None) if is_period else part)
+    return scene.select(dates=sorted(set(picks)))
+
+
+def split(text: str) -> list[str]:
+    """The parts of a comma-separated list.
+
+    Raises:
+        typer.BadParameter: a part is empty.
+    """
+    parts = [part.strip() for part in text.split(",")]
+    if not all(parts):
+        raise typer.BadParameter(f"{text!r} has an empty part; write A,B,C")
+    return parts
+
+
+def band_keys(text: str) -> list[str | int | float]:
+    """Names and wavelengths: `red`, `B04`, `665`, `664.6nm`."""
+    return [_band_key(part) for part in split(text)]
+
+
+def _band_key(part: str) -> str | int | float:
+    found = re.fullmatch(r"(\d+(?:\.\d+)?) ?(nm)?", part)
+    if found is None or (not found[2] and float(found[1]) < _SHORTEST_NM):
+        return part
+    return float(found[1]) if "." in found[1] else int(found[1])
+
+
+def numbers(text: str, count: int, what: str) -> tuple[float, ...]:
+    """`count` numbers, comma-separated.
+
+    Raises:
+        typer.BadParameter: not as many, or none.
+    """
+    try:
+        values = tuple(float(part) for part in split(text))
+    except ValueError as error:
+        raise typer.BadParameter(f"{text!r}: {what}") from error
+    if len(values) != count:
+        raise typer.BadParameter(f"{text!r} has {len(values)} numbers: {what}")
+    return values

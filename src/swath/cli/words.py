@@ -1,0 +1,65 @@
+"""Words between the library and a person at the command line."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING
+
+import typer
+
+if TYPE_CHECKING:
+    from rich.console import RenderableType
+    from rich.table import Table
+
+_ONE = re.compile(r"\b(sensor|grid|complex|resampling)='([^']*)'")
+_SEVERAL = re.compile(r"\b(bands|dates)=\[([^\[\](]*)\]")
+_PLAIN = re.compile(r"\b(overwrite|resume)=True(?: \(`--\w+`\))?")
+
+
+def as_options(message: str) -> str:
+    """The library's advice in the words of the command line: `sensor='naip'` becomes `--sensor naip`."""
+    message = _ONE.sub(lambda m: f"--{m[1]} {m[2]}", message)
+    message = _SEVERAL.sub(lambda m: f"--{m[1]} " + re.sub(r"[\s']", "", m[2]), message)
+    return _PLAIN.sub(lambda m: f"--{m[1]}", message)
+
+
+def show(*parts: RenderableType) -> None:
+    """Print text and tables as they are: folded to the width of a screen, unfolded into a pipe."""
+    from rich.console import Console
+
+    out = Console(markup=False, highlight=False, emoji=False)
+    if not out.is_terminal:
+        out = Console(markup=False, highlight=False, emoji=False, width=1000)
+    with out.capture() as captured:
+        for part in parts:
+            out.print(part)
+    typer.echo("\n".join(line.rstrip() for line in captured.get().splitlines()))
+
+
+def table(*columns: str, header: bool = True) -> Table:
+    """A table without lines; a column whose title starts with `>` is set to the right."""
+    from rich.table import Table
+
+    made = Table(box=None, pad_edge=False, show_header=header, header_style="dim")
+    for title in columns:
+        made.add_column(title.removeprefix(">"), justify="right" if title.startswith(">") else "left")
+    return made
+
+
+def indented(part: RenderableType, above: int = 0) -> RenderableType:
+    """The part two columns to the right, with empty lines above it."""
+    from rich.padding import Padding
+
+    return Padding(part, (above, 0, 0, 2), expand=False)
+
+
+def stored_words(dtype: str | None, scale: float, offset: float, nodata: float | None = None) -> str:
+    """How numbers are stored, in a few words: `uint16 x 0.0001 -0.1, nodata 0`."""
+    parts = [dtype or "", f"x {scale:g}" if scale != 1 else "", f"{offset:+g}" if offset else ""]
+    words = " ".join(part for part in parts if part)
+    return words if nodata is None else f"{words}, nodata {nodata:g}"
+
+
+def percent(share: float) -> str:
+    """A share for people: nothing that is there reads as 0."""
+    return "0" if share == 0 else "< 0.1 %" if share < 0.001 else f"{100 * share:.1f} %"
