@@ -23,7 +23,7 @@ GRID = GeoBox((1200, 1000), Affine(10, 0, 500000, 0, -10, 5000000), "EPSG:32632"
 LAYERS = [Layer("a", "uint16", nodata=0), Layer("b", "uint16", nodata=0)]
 
 
-def windows(grid: GeoBox = GRID, side: int = 100) -> list[tuple[slice, slice]]:
+def windows(grid: GeoBox = GRID, side: int = 200) -> list[tuple[slice, slice]]:
     height, width = grid.shape
     return [np.s_[y : y + side, x : x + side] for y in range(0, height, side) for x in range(0, width, side)]
 
@@ -159,20 +159,22 @@ def test_a_read_only_disk(small_disk: Path) -> None:
 def test_a_limit_on_the_size_of_files(tmp_path: Path) -> None:
     code = """
         signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
-        resource.setrlimit(resource.RLIMIT_FSIZE, (int(sys.argv[3]), resource.RLIM_INFINITY))
         noise = np.random.default_rng(0).integers(0, 2**16, (2, 1200, 1000)).astype("uint16")
-        try:
-            write_cog(Path(sys.argv[2]) / "noise.tif", GRID, noise, LAYERS)
-        except WriteError as error:
-            print(error)
+        for limit in (100_000, 4_900_000):
+            resource.setrlimit(resource.RLIMIT_FSIZE, (limit, resource.RLIM_INFINITY))
+            try:
+                write_cog(Path(sys.argv[2]) / "noise.tif", GRID, noise, LAYERS)
+            except WriteError as error:
+                print(error)
     """
-    for limit, message in ((100_000, "larger than this system lets a file be"), (4_900_000, "cannot be written")):
-        process = run(code, tmp_path, limit)
-        out, err = process.communicate()
-        assert process.returncode == 0, err
-        assert f"noise.tif cannot be written: {message}" in out or message in out
-        assert "Traceback" not in err
-        assert names(tmp_path) == []
+    process = run(code, tmp_path)
+    out, err = process.communicate()
+    assert process.returncode == 0, err
+    block, product = out.splitlines()
+    assert "noise.tif cannot be written: the file is larger than this system lets a file be" in block
+    assert "noise.tif cannot be written: " in product
+    assert "Traceback" not in err
+    assert names(tmp_path) == []
 
 
 # --- killed, and gone on with ---------------------------------------------------------------------------------------
@@ -183,7 +185,7 @@ SLOW = """
             if not writer.has(window):
                 writer.write(window, values_at(window))
                 print(".", end="", flush=True)
-                time.sleep(0.002)
+                time.sleep(0.02)
 """
 
 
@@ -193,21 +195,21 @@ def test_killed_and_resumed(tmp_path: Path) -> None:
     while not path.exists():
         process = run(SLOW, path)
         assert process.stdout is not None
-        head = process.stdout.read(30)
+        head = process.stdout.read(8)
         if head:  # at least one block is on its way
             time.sleep(0.01 * (rounds % 3))
-            if rounds < 3:
+            if rounds < 2:
                 assert not path.exists()
                 process.send_signal(signal.SIGKILL)
         rest, err = process.communicate()
         if process.returncode == 0:
-            assert 0 < len(head + rest) <= len(windows()) - 30 * rounds
+            assert 0 < len(head + rest) <= len(windows()) - 8 * rounds
         else:
             assert process.returncode == -signal.SIGKILL, err
             assert names(tmp_path) == [".big.tif.partial"]
         rounds += 1
         assert rounds < 10
-    assert rounds == 4
+    assert rounds == 3
     assert names(tmp_path) == ["big.tif"]
     whole = values_at(np.s_[0:1200, 0:1000])
     with rasterio.open(path) as dataset:
@@ -236,13 +238,13 @@ def test_killed_while_the_product_is_made(tmp_path: Path) -> None:
 def test_several_processes_write_one_product(tmp_path: Path) -> None:
     code = """
         writer = CogWriter(sys.argv[2], GRID, LAYERS, resume=True)
-        for window in windows()[int(sys.argv[3])::3]:
+        for window in windows()[int(sys.argv[3])::2]:
             writer.write(window, values_at(window))
         writer.flush()
     """
-    workers = [run(code, tmp_path / "x.tif", at) for at in range(3)]
+    workers = [run(code, tmp_path / "x.tif", at) for at in range(2)]
     errors = [worker.communicate()[1] for worker in workers]
-    assert [worker.returncode for worker in workers] == [0, 0, 0], errors
+    assert [worker.returncode for worker in workers] == [0, 0], errors
     CogWriter(tmp_path / "x.tif", GRID, LAYERS, resume=True).finish()
     with rasterio.open(tmp_path / "x.tif") as dataset:
         np.testing.assert_array_equal(dataset.read(), values_at(np.s_[0:1200, 0:1000]))
@@ -306,10 +308,12 @@ MEMORY = """
         last = dataset.read(1, window=((side - 8, side), (side - 8, side)))
         at = (side - 8) % 1024
         assert (last == tile[0, at:at + 8, at:at + 8]).all()
-    print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024)
+    # Not ru_maxrss, which remembers the process that started this one.
+    print(next(int(line.split()[1]) // 1024 for line in open("/proc/self/status") if line.startswith("VmHWM")))
 """
 
 
+@pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="the peak of memory is asked of Linux")
 @pytest.mark.parametrize("side", [6_000, pytest.param(20_000, marks=pytest.mark.long)])
 def test_memory_does_not_grow_with_the_scene(tmp_path: Path, side: int) -> None:
     process = run(MEMORY, tmp_path / "x.tif", side)
