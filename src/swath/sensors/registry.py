@@ -10,7 +10,7 @@ import difflib
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
-from functools import cache, cached_property
+from functools import cache, cached_property, lru_cache
 from importlib.resources import files
 from pathlib import Path
 
@@ -198,7 +198,7 @@ def _match(
     mark: Mark, path: str, tags: Mapping[str, str], stac: Mapping[str, object]
 ) -> tuple[str, dict[str, str]] | None:
     if mark.where == "name":
-        candidates: Iterable[tuple[str, str]] = (("name", part) for part in reversed(re.split(r"[\\/]", path)) if part)
+        candidates: Iterable[tuple[str, str]] = (("name", part) for part in _parts(path))
     else:
         table: Mapping[str, object] = tags if mark.where == "tag" else stac
         key = mark.key or ""
@@ -207,6 +207,12 @@ def _match(
         if (match := mark.regex.search(text)) is not None:
             return f"{label} {text}", _named(match)
     return None
+
+
+@lru_cache(maxsize=16)
+def _parts(path: str) -> tuple[str, ...]:
+    """A file's name and the folders above it, innermost first; asked for by hundreds of marks in a row."""
+    return tuple(part for part in reversed(re.split(r"[\\/]", path)) if part)
 
 
 def _named(match: re.Match[str]) -> dict[str, str]:
