@@ -135,11 +135,11 @@ def read_record(path: str | os.PathLike[str]) -> pystac.Item:
     try:
         plain = json.loads(path.read_text(encoding="utf-8"))
         if not isinstance(plain, dict):
-            raise ValueError("it is no JSON object")
+            raise TypeError("it is no JSON object")
         item = pystac.Item.from_dict(plain, preserve_dict=False)
     except FileNotFoundError as error:
         raise OpenError(f"{path} is not there: a record lies beside each product that swath saved.") from error
-    except (OSError, ValueError, KeyError, pystac.STACError, pystac.STACTypeError) as error:
+    except (OSError, ValueError, TypeError, KeyError, pystac.STACError, pystac.STACTypeError) as error:
         raise OpenError(f"{path} is no STAC item that can be read: {error}.") from error
     item.set_self_href(str(path.resolve()))
     return item
