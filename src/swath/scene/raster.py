@@ -98,6 +98,11 @@ class RasterReader:
             self.warps = self._place == "warp"
             with _warped(dataset) if self.warps else nullcontext(dataset) as placed:
                 self._take_grid(placed)
+            if self.warps and self.grid.affine.a == 1 and tuple(self.grid.shape) == dataset.shape:
+                raise OpenError(
+                    f"{self.path}: states a transform (of one unit per pixel) beside its {by}, which GDAL takes first; "
+                    "write it without the transform (gdal_translate -a_gt none), or say grid='pixels'"
+                )
         else:
             self.warps = False
             self._take_grid(dataset)
@@ -220,7 +225,10 @@ def _open(path: str) -> Any:
 def _warped(dataset: Any) -> Any:
     points, crs = dataset.gcps
     source_crs = crs if points else "EPSG:4326"
-    return WarpedVRT(dataset, src_crs=source_crs, crs=source_crs, resampling=Resampling.bilinear, add_alpha=True)
+    # Complex numbers must not be averaged: their phases cancel, and half of the amplitude is lost.
+    smooth = not any(str(dtype).startswith("complex") for dtype in dataset.dtypes)
+    method = Resampling.bilinear if smooth and dataset.colorinterp[0] != ColorInterp.palette else Resampling.nearest
+    return WarpedVRT(dataset, src_crs=source_crs, crs=source_crs, resampling=method, add_alpha=True)
 
 
 def _mask_mode(flags: Sequence[MaskFlags]) -> str:
