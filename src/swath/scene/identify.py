@@ -157,7 +157,7 @@ def name_bands(
     result: list[Band | None] = [None] * len(stored)
     own = _own_names(stored, data, sensor, only, source)
     if own is not None:
-        for i, band in zip(data, own, strict=True):
+        for i, band in zip(data, _told_apart(own, notes, source), strict=True):
             result[i] = band
         if wanted is not None and not _chosen(result, data, wanted, sensor, only is not None):
             own = None
@@ -165,8 +165,8 @@ def name_bands(
         if wanted is None:
             if sensor is not None:
                 raise OpenError(_which_bands(stored, data, sensor, source))
-            for i in data:
-                result[i] = plain_band(stored[i], i)
+            for i, band in zip(data, _told_apart([plain_band(stored[i], i) for i in data], notes, source), strict=True):
+                result[i] = band
         elif len(wanted) == len(data):
             for i, key in zip(data, wanted, strict=True):
                 result[i] = fitted(make_band(key, sensor), stored[i], isinstance(key, Band), sensor, source)
@@ -176,6 +176,20 @@ def name_bands(
                 + (f" (its bands are called {_described(stored, data)})" if _described(stored, data) else "")
             )
     return result, notes
+
+
+def _told_apart(bands: Sequence[Band], notes: list[str], source: str) -> list[Band]:
+    """Bands of which no two have the same name: the second `ndvi` of a file is `ndvi#2`."""
+    taken: dict[str, int] = {}
+    result = []
+    for band in bands:
+        taken[band.name] = count = taken.get(band.name, 0) + 1
+        result.append(band if count == 1 else band.with_(name=f"{band.name}#{count}"))
+    doubled = [name for name, count in taken.items() if count > 1]
+    if doubled:
+        listed = ", ".join(doubled[:4]) + (" ..." if len(doubled) > 4 else "")
+        notes.append(f"{source}: several bands are called {listed}; the later ones are called {doubled[0]}#2 and so on")
+    return result
 
 
 def _described(stored: Sequence[Stored], data: Sequence[int]) -> str:
