@@ -194,7 +194,7 @@ def test_ground_control_points_are_warped_when_asked(shared_data: Path) -> None:
     assert len(pairs) > 30
     here, there = np.array(pairs).T
     assert np.corrcoef(here, there)[0, 1] > 0.7  # the two windows cover ground of different shape
-    assert np.median(there / here) == pytest.approx(1, abs=0.05)
+    assert np.median(there / here) == pytest.approx(1, abs=0.15)
     assert 0.3 < valid.mean() < 1
 
 
