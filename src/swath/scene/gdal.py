@@ -15,8 +15,6 @@ _DEFAULTS = {
     "GDAL_HTTP_MULTIPLEX": "YES",
     "GDAL_HTTP_VERSION": "2",
     "GDAL_INGESTED_BYTES_AT_OPEN": "32768",
-    "VSI_CACHE": "TRUE",
-    "VSI_CACHE_SIZE": "67108864",
     "GDAL_HTTP_MAX_RETRY": "4",
     "GDAL_HTTP_RETRY_DELAY": "0.5",
     "GDAL_HTTP_CONNECTTIMEOUT": "10",
@@ -25,8 +23,14 @@ _DEFAULTS = {
     "CPL_LOG": os.devnull,
 }
 
-REMOTE_OPTIONS = {"GDAL_DISABLE_READDIR_ON_OPEN": "EMPTY_DIR"}
-"""Only for servers, where a listing costs requests; beside a local file it finds `.ovr`, `.msk`, `.aux.xml`."""
+REMOTE_OPTIONS = {
+    # A listing costs requests on a server; beside a local file it finds `.ovr`, `.msk`, `.aux.xml`.
+    "GDAL_DISABLE_READDIR_ON_OPEN": "EMPTY_DIR",
+    # Kept per open file: for local files it would be memory without use, and grow with their number.
+    "VSI_CACHE": "TRUE",
+    "VSI_CACHE_SIZE": str(16 * 2**20),
+}
+"""Only while a file on a server is opened."""
 
 
 def set_defaults() -> None:
