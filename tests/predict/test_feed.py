@@ -32,7 +32,7 @@ def card(scene: swath.Scene, dates: DatesRule | None = None) -> Card:
 
 def test_a_cut_scene_is_an_extent_of_the_whole(shared_data: Path) -> None:
     scene = swath.open(shared_data / "oscd_s2_4band" / "pisa_t1.tif", sensor=SENSOR)
-    height, width = scene.grid.shape
+    height = scene.grid.shape.y
     outline = box(*scene.grid[100:300, 50:250].boundingbox.bbox).buffer(-0.002)
     cut = scene.select(window=np.s_[20:700, 10:600]).select(geometry=outline)
     feed = SceneFeed.of(cut, card(scene))
@@ -59,7 +59,7 @@ def test_a_pair_wants_both_dates_and_a_series_any() -> None:
     values[1, 1, :, :10] = np.nan
     values[:, :, 30:] = np.nan
     scene = swath.Scene.from_array(values, GRID)
-    _, every = SceneInput(scene, DatesRule(min=3, max=3)).read(np.s_[0:40, 0:50])
+    _, every = SceneInput(scene, DatesRule(min=3, max=3, given="arguments")).read(np.s_[0:40, 0:50])
     _, any_ = SceneInput(scene, DatesRule(min=1, max=None)).read(np.s_[0:40, 0:50])
     assert every[10:30, 10:].all()
     assert not every[:10].any()

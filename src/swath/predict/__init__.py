@@ -1,1 +1,160 @@
-"""Prediction: plan, run, stitch, write, resume; on one machine or many."""
+"""Prediction: plan, run, stitch, write, resume; on one machine or many.
+
+product = swath.predict(scene, model)                 # lazy: nothing is read yet
+product = swath.predict(scene, model, out="map.tif")  # made and written
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from types import ModuleType
+from typing import TYPE_CHECKING, Any, Literal
+
+if TYPE_CHECKING:
+    import torch
+
+    from swath.models.model import Model
+    from swath.predict.making import Progress
+    from swath.predict.plan import Stitch
+    from swath.predict.product import Product
+    from swath.scene.scene import Scene
+
+__all__ = ["predict"]
+
+
+def predict(
+    scene: Scene,
+    model: Model | str | Path,
+    *,
+    task: str | None = None,
+    extent: Any = None,
+    out: str | os.PathLike[str] | None = None,
+    stitch: Stitch = "auto",
+    exact: bool = False,
+    tile: int | None = None,
+    overlap: int | float | None = None,
+    batch: int | None = None,
+    workers: int | None = None,
+    precision: Literal["auto", "float32", "bfloat16"] = "auto",
+    probabilities: bool | Literal["float32"] = False,
+    confidence: bool = True,
+    threshold: float | None = None,
+    device: str | torch.device | Sequence[str | torch.device] | None = None,
+    compile: bool = False,
+    tta: bool = False,
+    overwrite: bool = False,
+    resume: bool = False,
+    cluster: Any = None,
+    progress: Progress | None = None,
+    **settle: Any,
+) -> Product:
+    """The map that a model makes of a scene.
+
+    Memory does not grow with the scene. The answer for a pixel depends on no block size, number of workers or extent:
+    tiles lie where the scene's own grid puts them, and a part of a scene is given what the whole would be given there.
+
+    Args:
+        scene: what to look at; of one that was cut, what lies around the cut is looked at too.
+        model: a model, a registered name, or the path of a weight file.
+        task: what is asked; None: what the model was made for.
+        extent: a part of the scene: `np.s_[y0:y1, x0:x1]`, bounds in its CRS, or a geometry.
+        out: where to write the map now; None: later, by `Product.save`.
+        stitch: `trim` keeps of each tile what its halo cannot touch, and needs a network that sees a finite part;
+            `blend` averages overlapping tiles with smooth weights; `auto` trims where it can.
+        exact: take the halo of all that the network sees, so that the map equals the whole-image forward; by default
+            it is that beyond which the output hardly moves, by a bound that the record states.
+        tile: side of a tile in pixels; None: by the card.
+        overlap: of blended tiles, in pixels or as a share of the tile; None: a quarter.
+        batch: tiles that are run at once; None: by the device.
+        workers: threads that read; None: by the machine.
+        precision: `auto` takes bfloat16 where it is faster here and at least 99.9 % of the classes stay the same.
+        probabilities: keep the probability of each class, in steps of 1/250 or as `float32`.
+        confidence: keep the probability of the answer, and the disagreement of what was merged.
+        threshold: probability above which the answer is yes, of two classes; None: as the card says.
+        device: where the network runs, or several; None: all GPUs, else the processor.
+        compile: use `torch.compile`.
+        tta: see each tile flipped and turned in all eight ways, and average.
+        overwrite: replace a map that is at `out`.
+        resume: go on with what an earlier run left at `out`.
+        cluster: address of a Dask scheduler, `local`, or a client; None: this process.
+        progress: told how far it is, see `swath.predict.progress`.
+        settle: what settles a scene that does not fit the card at once.
+
+    Returns:
+        The product; lazy unless `out` is given.
+
+    Raises:
+        MatchError: the scene does not fit the model's card; the message says what settles it.
+        PredictError: options contradict the card or one another, or memory does not suffice.
+        SwathError: the scene cannot be read or the map cannot be written.
+    """
+    from swath.errors import MatchError, PredictError
+    from swath.models.model import Model
+    from swath.models.registry import load
+    from swath.predict.feed import SceneFeed
+    from swath.predict.plan import Plan
+    from swath.predict.product import Product
+    from swath.predict.run import Prediction
+    from swath.predict.work import Work
+    from swath.tasks import OutputOptions
+
+    if precision not in ("auto", "float32", "bfloat16"):
+        raise PredictError(f"precision={precision!r}: give 'auto', 'float32' or 'bfloat16'")
+    source = None if isinstance(model, Model) else os.fspath(model)
+    model = model if isinstance(model, Model) else load(model)
+    card = model.card
+    if task is not None and task != card.task:
+        raise PredictError(f"{card.name} was made for {card.task}, not for {task}; leave out task=, or take another")
+    if settle:
+        raise MatchError(f"{', '.join(settle)} settles nothing here: the scene is taken as it is")
+    scene = _cut(scene, extent)
+    feed = SceneFeed.of(scene, card)
+    if card.field is None and stitch != "blend":
+        model = model.with_card(field=model.probe_field())
+    plan = Plan.of(feed.grid, model.card, extent=feed.extent, stitch=stitch, exact=exact, tile=tile, overlap=overlap)
+    kept = {"probabilities": probabilities, "confidence": confidence, "threshold": threshold}
+    options = OutputOptions(
+        probabilities=probabilities, confidence=confidence, threshold=threshold, spread=tta or plan.stitch == "blend"
+    )
+    named = None if device is None else [device] if not isinstance(device, list | tuple) else device
+    work = Work(
+        model,
+        feed,
+        plan,
+        options,
+        views=tta,
+        compiled=compile,
+        batch=batch,
+        workers=workers,
+        device=None if named is None else tuple(str(one) for one in named),
+    )
+    asked = {"stitch": stitch, "exact": exact, "tile": tile, "overlap": overlap, "tta": tta, **kept, **settle}
+    run = Prediction(scene, work, precision=precision, arguments=asked, source=source, cluster=cluster)
+    product = Product.of(run)
+    if out is not None:
+        product.save(out, overwrite=overwrite, resume=resume, progress=progress)
+    return product
+
+
+def _cut(scene: Scene, extent: Any) -> Scene:
+    """The part of a scene that an extent names."""
+    if extent is None:
+        return scene
+    if hasattr(extent, "toslices") or (isinstance(extent, tuple) and all(isinstance(part, slice) for part in extent)):
+        return scene.select(window=extent)
+    if isinstance(extent, Sequence):
+        return scene.select(bounds=tuple(extent))
+    return scene.select(geometry=extent)
+
+
+class _Callable(ModuleType):
+    """`swath.predict` is this package and the function of the same name at once."""
+
+    def __call__(self, *args: Any, **kwargs: Any) -> Product:
+        return predict(*args, **kwargs)
+
+
+sys.modules[__name__].__class__ = _Callable

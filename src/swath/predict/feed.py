@@ -6,7 +6,6 @@ an extent that is asked for, and what lies around it may be looked at.
 
 from __future__ import annotations
 
-import os
 import zlib
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
@@ -19,6 +18,7 @@ from odc.geo.geobox import GeoBox
 
 from swath.errors import MatchError
 from swath.models.card import Card, DatesRule
+from swath.predict.inputs import fingerprint
 from swath.predict.plan import Window
 from swath.scene.place import inside_outline
 from swath.scene.reader import Reader
@@ -85,7 +85,7 @@ class SceneInput:
 
     Attributes:
         scene: not cut.
-        dates: the card's rule: of a series without fixed length one valid date is enough, else all must be valid.
+        dates: the card's rule; of a series one valid date is enough, of a pair or a stack all must be valid.
         ratio: its pixels per pixel of the feed's grid.
     """
 
@@ -96,7 +96,7 @@ class SceneInput:
     def read(self, window: Window) -> Pixels:
         """See `InputFeed.read`."""
         values, valid = self.scene.read(window, boundless=True)
-        merged = np.logical_and if self.dates.min == self.dates.max else np.logical_or
+        merged = np.logical_or if self.dates.given == "axis" else np.logical_and
         return values, merged.reduce(valid.all(axis=1), axis=0)
 
 
@@ -157,16 +157,15 @@ def uncut(scene: Scene) -> Scene:
 
 
 def fingerprints(scene: Scene) -> list[dict[str, Any]]:
-    """What tells each source of a scene from another or a later state of it: size and time of files, else pixels."""
+    """What tells each source of a scene from a later state of it: files by their bytes, arrays by their pixels."""
     readers = {id(plane.reader): plane.reader for row in scene.planes for plane in row if plane is not None}
     return [_fingerprint(reader) for reader in readers.values()]
 
 
 def _fingerprint(reader: Reader) -> dict[str, Any]:
-    told: dict[str, Any] = {"name": reader.name, "shape": list(reader.grid.shape)}
-    if os.path.isfile(reader.name):
-        status = os.stat(reader.name)
-        return told | {"bytes": status.st_size, "modified": status.st_mtime_ns}
+    told = {"name": reader.name, "shape": list(reader.grid.shape), **fingerprint(reader.name)}
+    if len(told) > 2:
+        return told
     height, width = reader.grid.shape
     digest = 0
     for row in np.unique(np.linspace(0, height - 1, _SAMPLED_ROWS).astype(int)):

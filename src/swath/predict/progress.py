@@ -1,0 +1,111 @@
+"""How far a run is: numbers for whoever asks, and a bar for people."""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from types import TracebackType
+from typing import Any, Self
+
+import psutil
+
+
+@dataclass(frozen=True)
+class Status:
+    """A moment of a run.
+
+    Attributes:
+        done: blocks that are written, those of an earlier run included.
+        total: blocks there are.
+        pixels: pixels of the answer that this run has written.
+        seconds: since this run began.
+        remaining: seconds left, at the rate so far; None where there is none yet.
+        memory: bytes that the process holds in memory.
+    """
+
+    done: int
+    total: int
+    pixels: int
+    seconds: float
+    remaining: float | None
+    memory: int
+
+    @property
+    def rate(self) -> float:
+        """Millions of pixels of the answer per second."""
+        return self.pixels / 1e6 / self.seconds if self.seconds > 0 else 0.0
+
+
+Progress = Callable[[Any], None]
+"""Called with a `Status`, in the thread that runs."""
+
+
+class Watch:
+    """Counts what is done and tells it.
+
+    Args:
+        total: blocks there are.
+        done: blocks that an earlier run has written.
+        tell: told at each step; None: nobody asks.
+    """
+
+    def __init__(self, total: int, done: int, tell: Progress | None) -> None:
+        self.pixels = 0
+        self.peak = 0
+        self.begun = time.perf_counter()
+        self._total, self._done, self._earlier = total, done, done
+        self._tell = tell
+        self._process = psutil.Process(os.getpid())
+        self.step(0, 0)
+
+    @property
+    def seconds(self) -> float:
+        """Since this run began."""
+        return time.perf_counter() - self.begun
+
+    def step(self, blocks: int, pixels: int) -> None:
+        """So many more are written."""
+        self._done += blocks
+        self.pixels += pixels
+        memory = int(self._process.memory_info().rss)
+        self.peak = max(self.peak, memory)
+        if self._tell is not None:
+            own = self._done - self._earlier
+            remaining = (self._total - self._done) * self.seconds / own if own else None
+            self._tell(Status(self._done, self._total, self.pixels, self.seconds, remaining, memory))
+
+
+class Bar:
+    """A progress bar in the terminal: `with Bar("out.tif") as bar: product.save("out.tif", progress=bar)`."""
+
+    def __init__(self, what: str, **options: Any) -> None:
+        from rich.progress import BarColumn, TaskProgressColumn, TextColumn, TimeRemainingColumn
+        from rich.progress import Progress as Rich
+
+        self._rich = Rich(
+            TextColumn("{task.description}"),
+            BarColumn(),
+            TaskProgressColumn(),
+            TextColumn("{task.fields[rate]:.2f} Mpx/s"),
+            TimeRemainingColumn(),
+            TextColumn("{task.fields[memory]:.0f} MB"),
+            **options,
+        )
+        self._task = self._rich.add_task(what, total=None, rate=0.0, memory=0.0)
+
+    def __call__(self, status: Status) -> None:
+        """Draw a moment of the run."""
+        self._rich.update(
+            self._task, total=status.total, completed=status.done, rate=status.rate, memory=status.memory / 1e6
+        )
+
+    def __enter__(self) -> Self:
+        self._rich.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._rich.stop()
