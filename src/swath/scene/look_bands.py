@@ -38,8 +38,8 @@ def choose_bands(scene: Scene, bands: Show | Sequence[BandKey] | BandKey | None)
             wants = ", ".join(" or ".join(names) for names in _COMPOSITES[bands])  # type: ignore[index]  # as above
             have = ", ".join(label(band) for band in scene.bands[:12]) + (" ..." if len(scene.bands) > 12 else "")
             raise SensorError(
-                f"{bands} colour needs {wants}; the scene has {have}; name three of its bands: bands=['...', '...', "
-                "'...'] (--bands A,B,C), or say what they are with sensor= (--sensor)"
+                f"{bands} colour needs {wants}; the scene has {have}; name three of its bands with bands=['A', 'B', "
+                "'C'], or say what they are with sensor='NAME'"
             )
         return found
     if bands is not None:

@@ -109,6 +109,11 @@ class RasterReader:
         self._masks = tuple(_mask_mode(flags) for flags in dataset.mask_flag_enums)
         self.stored = tuple(_stored(dataset, i) for i in range(dataset.count))
 
+    @property
+    def is_masked(self) -> bool:
+        """Whether something besides the numbers themselves says which pixels are valid: a mask, or transparency."""
+        return self.warps or "mask" in self._masks
+
     def _take_grid(self, dataset: Any) -> None:
         self.grid = GeoBox((dataset.height, dataset.width), dataset.transform, _crs(dataset))
 
