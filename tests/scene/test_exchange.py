@@ -331,3 +331,31 @@ def test_damaged_files_are_refused_in_one_line(tmp_path: Path, shared_data: Path
         swath.open(tmp_path / "cut.nc")
     with pytest.raises(OpenError, match="no such Zarr store"):
         swath.open(tmp_path / "none.zarr")
+
+
+def test_bands_of_a_cube_are_read_together_and_in_the_order_asked_for(tmp_path: Path) -> None:
+    import dask.array
+    from odc.geo.xr import xr_coords
+
+    cube = np.random.default_rng(2).normal(size=(8, *UTM.shape)).astype(np.float32)
+    coords = {**dict(xr_coords(UTM)), "wavelength": ("wavelength", 400.0 + 50 * np.arange(8), {"units": "nm"})}
+    data = xr.DataArray(cube, dims=("wavelength", "y", "x"), coords=coords, name="radiance")
+    data.to_netcdf(tmp_path / "cube.nc", engine="h5netcdf")
+    made: list[int] = []
+
+    def block(block_info: dict[int | None, dict[str, object]] | None = None) -> np.ndarray:
+        made.append(1)
+        return cube
+
+    lazy = data.copy(data=dask.array.map_blocks(block, chunks=cube.shape, dtype=np.float32, meta=cube[:0]))
+    for source in (data, lazy, tmp_path / "cube.nc"):
+        scene = swath.open(source)
+        assert [band.centre for band in scene.bands] == list(400.0 + 50 * np.arange(8))
+        made.clear()
+        for picks in ([0, 1, 2], [5, 1, 3], [7], [6, 6]):
+            wanted = [400 + 50 * pick for pick in picks]
+            values, valid = scene.read(np.s_[1:5, 2:4], bands=wanted)
+            np.testing.assert_array_equal(values[0], cube[picks, 1:5, 2:4])
+            assert valid.all()
+        assert len(made) == (4 if source is lazy else 0)
+        np.testing.assert_array_equal(scene.read(shape=(3, 5))[0][0], cube[:, 1::2])

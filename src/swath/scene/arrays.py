@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Hashable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -66,18 +66,19 @@ class ArrayReader:
 
 
 class XarrayReader:
-    """One `[y, x]` slice per stored band of xarray arrays, read when asked for.
+    """Planes of xarray arrays, read when asked for; those that lie together in an array are read together.
 
     Args:
-        slices: two-dimensional DataArrays in the order (y, x), all on `grid`; lazy ones stay lazy.
+        planes: per stored band an array whose last two dims are (y, x), and its place along the dims before them;
+            lazy arrays stay lazy.
         grid: where they lie.
-        stored: one per slice.
+        stored: one per plane.
         name: what messages call it.
     """
 
     def __init__(
         self,
-        slices: Sequence[xr.DataArray],
+        planes: Sequence[tuple[xr.DataArray, Mapping[Hashable, int]]],
         grid: GeoBox,
         *,
         stored: Sequence[Stored],
@@ -88,17 +89,50 @@ class XarrayReader:
         self.grid = grid
         self.tags: Mapping[str, str] = tags or {}
         self.stored = tuple(stored)
-        self._slices = tuple(slices)
+        self._planes = tuple(planes)
 
     def read(
         self, window: Roi, indexes: Sequence[int], shape: tuple[int, int] | None = None
     ) -> tuple[NDArray[Any], NDArray[np.bool_]]:
         """See `Reader.read`."""
+        together: dict[Any, list[int]] = {}
+        for position, index in enumerate(indexes):
+            array, where = self._planes[index]
+            *outer, _ = where.values() if where else (None,)
+            together.setdefault((id(array), *outer), []).append(position)
+        parts = []
+        for members in together.values():
+            array, where = self._planes[indexes[members[0]]]
+            picks: dict[Hashable, Any] = dict(zip(array.dims[-2:], window, strict=True))
+            if where:
+                # Steps of the innermost dim, as a slice where they follow each other: files read that at once.
+                last = list(where)[-1]
+                steps = [self._planes[indexes[i]][1][last] for i in members]
+                run = range(steps[0], steps[0] + len(steps))
+                picks |= {**where, last: slice(run.start, run.stop) if steps == list(run) else steps}
+            parts.append(array.isel(picks).data)
         rows, columns = _picks(window, shape)
-        values = np.stack([np.asarray(self._slices[i][window].values) for i in indexes])
-        values = values[:, rows[:, None] - window[0].start, columns[None, :] - window[1].start]
+        rows, columns = rows - window[0].start, columns - window[1].start
+        values: NDArray[Any] | None = None
+        for members, part in zip(together.values(), _computed(parts), strict=True):
+            planes = part.reshape(len(members), *roi_shape(window))[:, rows[:, None], columns[None, :]]
+            if values is None:
+                dtype = np.result_type(*(part.dtype for part in parts))
+                values = np.empty((len(indexes), *planes.shape[1:]), dtype=dtype)
+            values[members] = planes
+        assert values is not None
         valid = np.ones(values.shape, dtype=bool)
         return values, without_nodata(values, valid, [self.stored[i].nodata for i in indexes])
+
+
+def _computed(parts: list[Any]) -> Sequence[NDArray[Any]]:
+    """Lazy parts computed in one go, so that a block which several of them need is made once."""
+    if not any(hasattr(part, "dask") for part in parts):
+        return parts
+    import dask
+
+    computed: Sequence[NDArray[Any]] = dask.compute(*parts)  # type: ignore[no-untyped-call, attr-defined, unused-ignore]  # dask is typed in part
+    return computed
 
 
 def _picks(window: Roi, shape: tuple[int, int] | None) -> tuple[NDArray[np.intp], NDArray[np.intp]]:

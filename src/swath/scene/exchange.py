@@ -68,7 +68,9 @@ def sources_of_xarray(obj: Any, *, name: str | None = None, path: str = "") -> l
         if assumed:
             notes.append(f"{label}: coordinates are degrees and no CRS is given; taken as EPSG:4326")
         stored = [layer.stored for layer in layers]
-        reader = XarrayReader([layer.values for layer in layers], grid, stored=stored, name=label, tags=tags)
+        reader = XarrayReader(
+            [(layer.array, layer.where) for layer in layers], grid, stored=stored, name=label, tags=tags
+        )
         found += _by_date(reader, layers, sensor, fallback, notes, label)
     return found
 

@@ -38,7 +38,10 @@ class Layer:
     date: Date | None
     stored: Stored
     band: Band | None
-    values: xr.DataArray
+    array: xr.DataArray
+    """Of which it is a part; its last dims are (y, x)."""
+    where: Mapping[Hashable, int]
+    """Its place along the dims before them."""
 
 
 def grid_of(array: xr.DataArray, label: str) -> tuple[GeoBox, bool]:
@@ -103,7 +106,7 @@ def _check_even(coordinate: xr.DataArray, what: str) -> None:
 def layers_of(
     array: xr.DataArray, grid: GeoBox, several: bool, attrs: Mapping[Hashable, Any], label: str
 ) -> Iterator[Layer]:
-    """The two-dimensional slices of a variable, each with what is known of it."""
+    """The planes of a variable, each with what is known of it."""
     y, x = array.odc.spatial_dims
     others = [dim for dim in array.dims if dim not in (y, x)]
     time = next((dim for dim in others if dim in _TIME or array[dim].dtype.kind == "M"), None)
@@ -124,8 +127,7 @@ def layers_of(
         stored = _stored(array, where, several)
         band = told.get(stored.description or "")
         for t, date in enumerate(dates):
-            plane = array.isel(where if time is None else {time: t, **where})
-            yield Layer(date, stored, band, plane)
+            yield Layer(date, stored, band, array, where if time is None else {time: t, **where})
 
 
 def _dates(array: xr.DataArray, time: Hashable | None) -> list[Date | None]:
