@@ -39,6 +39,8 @@ def cell_areas(grid: GeoBox) -> NDArray[np.float64] | None:
     # Longitude and area from the equator span a plane of true areas, in which a pixel is the polygon of its corners.
     across = np.unwrap(np.radians(longitudes), axis=1)
     up = _from_equator(np.radians(latitudes), geodetic.ellipsoid.semi_major_metre, geodetic.ellipsoid.semi_minor_metre)
+    # From the first corner: far from it, differences would be lost among the digits.
+    across, up = across - across[:, :1], up - up[:, :1]
     twice = across * np.roll(up, -1, axis=1) - np.roll(across, -1, axis=1) * up
     return np.asarray(np.abs(twice.sum(axis=1)) / 2, dtype=np.float64)
 

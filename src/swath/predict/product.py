@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -105,15 +105,23 @@ class Product:
         """The reader of a file of the map, which is made first where it was not."""
         return self._kept.reader(key)
 
-    def stored(self, window: Any = None, key: str = MAIN) -> NDArray[Any]:
-        """Stored numbers of a file, `[L, h, w]`; see `read`."""
-        if key not in self.files:
-            named = ", ".join(repr(one) for one in self.files)
-            raise PredictError(f"the product has no file {key!r}; it has {named}")
+    def stored(self, window: Any = None, keys: Collection[str] | None = None) -> dict[str, NDArray[Any]]:
+        """Stored numbers of files, `[L, h, w]` by key; see `read`. All of one window at once cost as much as one.
+
+        Raises:
+            GridError: the window is empty or beyond the grid.
+            PredictError: no such file.
+        """
+        wanted = list(self.files if keys is None else keys)
+        for key in wanted:
+            if key not in self.files:
+                named = ", ".join(repr(one) for one in self.files)
+                raise PredictError(f"the product has no file {key!r}; it has {named}")
         roi, run = roi_of(window, self.grid), self._kept.run
-        if window is not None and run is not None and not self._kept.is_made:
-            return run.read(roi)[key]
-        return self._kept.reader(key).read(roi, range(len(self.files[key])))[0]
+        if window is not None and run is not None and not self.is_made:
+            made = run.read(roi)
+            return {key: made[key] for key in wanted}
+        return {key: self.reader(key).read(roi, range(len(self.files[key])))[0] for key in wanted}
 
     def read(self, window: Any = None, key: str = MAIN) -> tuple[NDArray[Any], NDArray[np.bool_]]:
         """Values of a file, and where there is an answer.
@@ -132,8 +140,7 @@ class Product:
             GridError: the window is empty or beyond the grid.
             PredictError: no such file.
         """
-        stored = self.stored(window, key)
-        layers = self.files[key]
+        stored, layers = self.stored(window, [key])[key], self.files[key]
         valid = Storage.of(layers).valid(stored)
         if layers[0].kind == "categorical":
             return stored, valid
@@ -206,7 +213,7 @@ class Product:
         """Stored numbers of the whole of a file `[L, h, w]`, block by block; the map is made first where it was not."""
         self.make()
         for window in windows(self.shape, side):
-            yield window, self.stored(window, key)
+            yield window, self.stored(window, [key])[key]
 
     def frames(self, **options: Any) -> Iterator[gpd.GeoDataFrame]:
         """Shapes of the map, frame by frame, whatever its size; options as for `vectors`."""

@@ -162,9 +162,9 @@ def verify(path: str | os.PathLike[str], share: float = 0.01, *, seed: int = 0, 
     chosen = np.random.default_rng(seed).choice(len(tiles), count, replace=False)
     found = _Differences()
     for index in sorted(chosen.tolist()):
+        before, after = product.stored(tiles[index]), new.stored(tiles[index])
         for key, layers in product.files.items():
-            pair = (product.stored(tiles[index], key), new.stored(tiles[index], key))
-            found.take(key, layers, *pair)
+            found.take(key, layers, before[key], after[key])
     return Verification(count, len(tiles), found.pixels, found.shares(), found.largest)
 
 

@@ -63,11 +63,13 @@ def _areas(
 ) -> Iterator[gpd.GeoDataFrame]:
     (layer,) = product.files[MAIN]
     has_confidence = CONFIDENCE in product.files
+    keys = [MAIN, CONFIDENCE] if has_confidence else [MAIN]
 
     def read(window: Window) -> tuple[NDArray[np.int32], NDArray[np.generic] | None]:
-        stored = product.stored(window)[0].astype(np.int64)
-        classes = np.where(stored == layer.nodata, NOTHING, stored).astype(np.int32)
-        return classes, product.stored(window, CONFIDENCE)[0] if has_confidence else None
+        found = product.stored(window, keys)
+        numbers = found[MAIN][0].astype(np.int64)
+        classes = np.where(numbers == layer.nodata, NOTHING, numbers).astype(np.int32)
+        return classes, found[CONFIDENCE][0] if has_confidence else None
 
     product.make()
     cells = cell_areas(product.grid)
