@@ -170,7 +170,7 @@ def _groups_json(text: str) -> dict[str, dict[str, str]]:
         data = json.loads(text)
     except ValueError:
         return {}
-    inner = next(iter(data.values()), {})
+    inner: Any = next(iter(data.values()), {})
     pairs = inner.items() if isinstance(inner, dict) else ()
     return {
         group: {key: str(value) for key, value in values.items()} for group, values in pairs if isinstance(values, dict)
