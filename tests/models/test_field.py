@@ -246,7 +246,8 @@ def test_refusals_say_why() -> None:
 def test_unet_of_a_resnet18_against_impulses() -> None:
     import segmentation_models_pytorch as smp
 
-    network = smp.Unet("resnet18", encoder_weights=None, in_channels=1, classes=1).eval()
+    thin = (32, 16, 16, 8, 8)  # as deep as the usual one, so that it sees as far
+    network = smp.Unet("resnet18", encoder_weights=None, in_channels=1, classes=1, decoder_channels=thin).eval()
     found = reach(probe(network, multiple=32))
     assert found == Reach(311, 288, 32, Fraction(1))
     # Column 7 of 32 is the last that touches one more of the deepest cells to its right.
@@ -256,8 +257,8 @@ def test_unet_of_a_resnet18_against_impulses() -> None:
 def test_squeeze_and_excitation_in_a_unet_is_found_and_named() -> None:
     import segmentation_models_pytorch as smp
 
-    options = {"encoder_depth": 3, "decoder_channels": (32, 32, 32), "decoder_attention_type": "scse"}
-    found = reach(probe(smp.Unet("resnet18", encoder_weights=None, in_channels=1, classes=1, **options)))
+    options = {"encoder_depth": 3, "decoder_channels": (16, 16, 16), "decoder_attention_type": "scse"}
+    found = reach(probe(smp.Unet("mobilenet_v2", encoder_weights=None, in_channels=1, classes=1, **options)))
     assert found.radius is None
     assert "AdaptiveAvgPool2d" in str(found.reason)
 
@@ -283,7 +284,7 @@ def test_effective_radius_of_a_fading_box() -> None:
 def test_the_bound_holds_on_real_imagery(shared_data: Path) -> None:
     path = sorted((shared_data / "oscd_s2_4band").glob("*_t1.tif"))[0]
     with rasterio.open(path) as file:
-        image = torch.from_numpy(file.read(1).astype("float32"))[None, None]
+        image = torch.from_numpy(file.read(1, window=((0, 400), (0, 400))).astype("float32"))[None, None]
     image = (image - image.mean()) / image.std()
     network = fading(33, 0.8)
     rows = image[0, 0].unfold(0, 200, 200).unfold(1, 200, 200).reshape(-1, 1, 200, 200)

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, Literal, get_args
 from pydantic import Field
 
 from swath.errors import CardError
-from swath.models.frozen import Frozen, one_sentence
+from swath.models.frozen import Frozen
 from swath.models.gives import ClassLabel, Kind, Layer, Output, ReceptiveField
 from swath.models.needs import CardBand, DatesRule, GsdRule, Input, MeanStd, MinMax, Normalisation, TileRule
 
@@ -118,16 +118,6 @@ class Card(Frozen):
         """A copy with fields changed, validated again."""
         own = {key: getattr(self, key) for key in self.model_fields_set}
         return Card(**{**own, **changes})
-
-    @classmethod
-    def parse(cls, text: str, source: str = "card") -> Card:
-        """Read JSON text; `source` is named in the error.
-
-        Raises:
-            CardError: the text is not JSON, or a field is wrong; the message names the field.
-        """
-        with one_sentence(source):
-            return cls.model_validate_json(text)
 
     @classmethod
     def read(cls, path: str | Path) -> Card:

@@ -18,7 +18,7 @@ import copy
 import math
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fractions import Fraction
 
 import torch
@@ -29,9 +29,9 @@ from swath.errors import CardError
 Call = Callable[[nn.Module, Tensor], Tensor]
 """Runs a network on `[B, C, H, W]`, all of its inputs and dates one after another along C; gives `[B, K, h, w]`."""
 
-ACROSS = 64
-"""Least width of a strip in px: enough for five halvings and padding by reflection."""
-_LENGTHS = (4, 16, 64)
+_ACROSS = (32, 64)
+"""Widths of strips in px; the second for networks that halve so often and pad so much that the first is too narrow."""
+_LENGTHS = (256, 1024, 4096)
 _SAME = 1e-5
 _SHIFTED = 1e-4
 _AXES = ((3, "columns"), (2, "rows"))
@@ -63,6 +63,7 @@ class Probe:
     mean: Tensor
     """Of plausible normalised values, `[C, 1, 1]`."""
     std: Tensor
+    across: int = _ACROSS[0]
 
     @classmethod
     def of(
@@ -94,8 +95,13 @@ class Probe:
 
     @property
     def unit(self) -> int:
-        """Width of a strip; its length is a multiple of it."""
-        return self.multiple * math.ceil(ACROSS / self.multiple)
+        """Width of a strip in px; its length is a multiple of it."""
+        return self.multiple * math.ceil(self.across / self.multiple)
+
+    def length(self, least: int, stride: int = 1) -> int:
+        """A length for a strip: at least so many px, and a multiple of the strip's width and of the stride."""
+        step = math.lcm(self.unit, stride)
+        return step * math.ceil(least / step)
 
     def run(self, x: Tensor) -> Tensor:
         """The network's answer, without gradients.
@@ -123,8 +129,7 @@ def reach(probe: Probe) -> Reach:
     Raises:
         CardError: the network does not take strips of the probe's sizes, or gives an answer of no fixed scale.
     """
-    if not bool(probe.run(probe.strips(1, 3, _LENGTHS[0] * probe.unit)).isfinite().all()):
-        raise CardError("the network gives NaN or infinity for plain noise, so what it sees cannot be told")
+    probe = _fitted(probe)
     found = [_reach_along(probe, axis) for axis, _ in _AXES]
     for one in found:
         if one.radius is None or one.scale is None:
@@ -137,9 +142,24 @@ def reach(probe: Probe) -> Reach:
     return Reach(radius, stride * math.ceil(halo / stride), stride, scale)
 
 
+def _fitted(probe: Probe) -> Probe:
+    """The probe with strips as wide as the network needs."""
+    for across in _ACROSS:
+        fitted = replace(probe, across=across)
+        try:
+            y = fitted.run(fitted.strips(1, 3, fitted.length(_LENGTHS[0])))
+        except CardError:
+            if across == _ACROSS[-1]:
+                raise
+            continue
+        if bool(y.isfinite().all()):
+            return fitted
+    raise CardError("the network gives NaN or infinity for plain noise, so what it sees cannot be told")
+
+
 def _reach_along(probe: Probe, axis: int) -> Reach:
     stride, scale, extent, length = 1, None, None, 0
-    for length in (probe.unit * factor for factor in _LENGTHS):
+    for length in map(probe.length, _LENGTHS):
         with _watched(probe.network, axis, length) as seen:
             y = _with_nan(probe, axis, length, [length // 2])
         if y.ndim < 4:
@@ -152,13 +172,18 @@ def _reach_along(probe: Probe, axis: int) -> Reach:
     else:
         return Reach(None, None, stride, scale, f"it sees the whole tile{seen.culprit}")
     widest = 0 if extent is None else _distance(extent, length // 2, scale)
-    step = math.lcm(probe.unit, stride)
-    length = step * math.ceil((2 * (widest + 2 * stride) + step) / step)
+    length = probe.length(2 * (widest + 2 * stride) + _LENGTHS[0] // 4, stride)
     start = length // 2 // stride * stride
-    if Fraction((y := _with_nan(probe, axis, length, [start])).shape[axis], length) != scale:
-        size = y.shape[axis]
-        raise CardError(f"{length} px in give {size} px out, which is no fixed scale; let the network pad its input")
-    extents = _every_phase(lambda columns: _extents(_with_nan(probe, axis, length, columns), axis), start, stride)
+
+    def measure(columns: list[int]) -> list[tuple[int, int] | None]:
+        y = _with_nan(probe, axis, length, columns)
+        if (size := y.shape[axis]) != length * scale:
+            raise CardError(
+                f"{length} px in give {size} px out, which is no fixed scale; let the network pad its input"
+            )
+        return _extents(y, axis)
+
+    extents = _every_phase(measure, start, stride)
     hits = [(extent, column) for column, extent in extents.items() if extent is not None]
     radius, halo = (max((_distance(*hit, scale, cell) for hit in hits), default=0) for cell in (1, stride))
     return Reach(radius, halo, stride, scale)
@@ -207,8 +232,7 @@ def _distance(extent: tuple[int, int], column: int, scale: Fraction, cell: int =
 
 def _objection(probe: Probe, radius: int, stride: int, scale: Fraction, axis: int, words: str) -> str | None:
     """Why radius and stride do not hold for the network's own weights, if so."""
-    step = math.lcm(probe.unit, stride)
-    length = step * math.ceil((2 * radius + 5 * stride + step) / step)
+    length = probe.length(2 * radius + 5 * stride + probe.unit, stride)
     for edge in (0, length - 1):
         extent = _extents(_with_nan(probe, axis, length, [edge]), axis)[0]
         if extent is not None and _distance(extent, edge, scale) > radius:

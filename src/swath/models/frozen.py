@@ -53,3 +53,13 @@ class Frozen(BaseModel):
 
     def _agree(self) -> None:
         """Raise ValueError where the fields contradict each other."""
+
+    @classmethod
+    def parse(cls, text: str, source: str = "") -> Self:
+        """Read JSON text; `source` is named in the error.
+
+        Raises:
+            CardError: the text is not JSON, or a field is wrong; the message names the field.
+        """
+        with one_sentence(source or cls.__name__):
+            return cls.model_validate_json(text)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import json
 from dataclasses import dataclass, replace
@@ -244,7 +245,8 @@ class Model:
         about += [hash_state({"samples": samples})] if samples is not None else []
         key = hashlib.sha256(json.dumps(about).encode()).hexdigest()
         if not refresh and (text := recall("fields", key)) is not None:
-            return ReceptiveField.model_validate_json(text)
+            with contextlib.suppress(CardError):  # a damaged memory is no memory
+                return ReceptiveField.parse(text)
         typical = typical_values(card)
         probe = Probe.of(
             self.network, lambda net, x: call_flat(net, card, x), len(typical), card.tile.multiple, typical

@@ -117,7 +117,7 @@ def _by_wavelength(filters: Tensor, old: Sequence[CardBand], new: Sequence[CardB
     # Row n tells how much of each old filter the new band n gets: linear interpolation of the identity's columns.
     share = np.stack([np.interp(want, have[order], row[order]) for row in np.eye(len(old))], axis=1)
     mix = torch.as_tensor(share * (len(old) / len(new)), dtype=filters.dtype)
-    return torch.einsum("oi...,ni->on...", filters, mix)
+    return (filters.movedim(1, -1) @ mix.T).movedim(-1, 1)
 
 
 def _one_module(keys: Sequence[str]) -> bool:

@@ -9,23 +9,25 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
+import json
 import pickle
 import re
 import uuid
+import warnings
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import torch
-from pydantic import Field
+from pydantic import Field, field_validator
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 from torch import Tensor
 
 from swath.errors import CardError
 from swath.models.card import Card
-from swath.models.frozen import Frozen, one_sentence
+from swath.models.frozen import Frozen
 
 StateDict = Mapping[str, Tensor]
 
@@ -38,6 +40,14 @@ class NetworkSpec(Frozen):
 
     name: str
     config: dict[str, Any] = Field(default_factory=dict)
+
+    @field_validator("config", mode="before")
+    @classmethod
+    def _as_json(cls, value: Any) -> Any:
+        try:
+            return json.loads(json.dumps(value))
+        except TypeError as error:
+            raise ValueError(f"arguments of a network are kept as JSON, and one of these cannot be: {error}") from error
 
 
 @dataclass(frozen=True)
@@ -92,8 +102,7 @@ def read_header(path: str | Path) -> WeightFile:
         raise CardError(
             f"{path} is of format {metadata.get('swath_format')}, and this Swath reads {FORMAT}; install a newer one"
         )
-    with one_sentence(f"{path}: network"):
-        network = NetworkSpec.model_validate_json(metadata["network"]) if "network" in metadata else None
+    network = NetworkSpec.parse(metadata["network"], f"{path}: network") if "network" in metadata else None
     return WeightFile(Card.parse(metadata["swath_card"], str(path)), network, metadata.get("hash", ""))
 
 
@@ -134,7 +143,9 @@ def _unpickled(path: Path) -> Any:
     if not path.is_file():
         raise CardError(f"{path}: there is no such weight file")
     try:
-        return torch.load(path, map_location="cpu", weights_only=True)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # of pickle protocols: what cannot be read is refused below
+            return torch.load(path, map_location="cpu", weights_only=True)
     except pickle.UnpicklingError as error:
         wanted = re.search(r"GLOBAL ([\w.]+)", str(error), re.IGNORECASE)
         if wanted is None:
@@ -173,7 +184,10 @@ def _written(path: Path) -> Iterator[Path]:
     """A temporary name beside `path` that becomes `path` when all went well, and is gone when not."""
     temporary = path.with_name(f".{path.name}.{uuid.uuid4().hex[:8]}.part")
     try:
+        temporary.touch()
+        mode = temporary.stat().st_mode
         yield temporary
+        temporary.chmod(mode)  # safetensors makes files that only their owner may read
         temporary.replace(path)
     except (OSError, SafetensorError) as error:
         raise CardError(f"{path}: cannot write the weights: {_line(error)}") from error

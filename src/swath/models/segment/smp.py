@@ -8,6 +8,7 @@ The library: https://github.com/qubvel-org/segmentation_models.pytorch.
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
@@ -49,9 +50,14 @@ def _builder(decoder: str) -> Callable[..., nn.Module]:
         """
         import segmentation_models_pytorch as smp
 
-        options = {"encoder_name": encoder, "encoder_weights": None, "in_channels": in_channels, "classes": classes}
+        make, options = getattr(smp, decoder), decoder_options or {}
+        given = {"encoder_name": encoder, "encoder_weights": None, "in_channels": in_channels, "classes": classes}
+        # The library takes any name and forgets those it does not know.
+        known = inspect.signature(make.__init__).parameters.keys() - given.keys() - {"self", "kwargs"}
+        if unknown := options.keys() - known:
+            raise CardError(f"{decoder} has no option {min(unknown)!r}; it has {', '.join(sorted(known))}")
         try:
-            network: nn.Module = getattr(smp, decoder)(**options, **(decoder_options or {}))
+            network: nn.Module = make(**given, **options)
         except (KeyError, TypeError, ValueError) as error:
             said = " ".join(str(error.args[0] if error.args else error).split())[:300]
             raise CardError(f"{decoder} with encoder {encoder!r} cannot be built: {said}") from error
