@@ -209,7 +209,8 @@ def _scaled(values: NDArray[np.float32], low: float, high: float) -> NDArray[np.
 def _ramped(values: NDArray[np.float32], valid: NDArray[np.bool_], ramp: Ramp) -> NDArray[np.uint8]:
     from matplotlib import colormaps
 
-    pixels = np.asarray(colormaps[ramp.colours](_scaled(values, ramp.low, ramp.high), bytes=True))
+    table = np.rint(np.asarray(colormaps[ramp.colours](np.arange(256))) * 255).astype(np.uint8)
+    pixels = table[_scaled(values, ramp.low, ramp.high)]
     pixels[~valid] = 0
     return pixels
 

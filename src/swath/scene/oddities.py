@@ -179,7 +179,7 @@ def _of_sample(scene: Scene, sample: Sample) -> Iterator[Oddity]:
     for b, band in enumerate(scene.bands):
         seen = sample.values[:, b][sample.valid[:, b]]
         wide = {plane.reader.stored[plane.index].dtype for row in scene.planes if (plane := row[b]) is not None}
-        if seen.size and wide & {"int32", "uint32", "int64", "uint64"} and float(np.abs(seen).max()) > _EXACT_FLOAT32:
+        if seen.size and wide & {"int32", "uint32", "int64", "uint64"} and float(np.abs(seen).max()) >= _EXACT_FLOAT32:
             yield Oddity(
                 "digits-lost", f"{band.name}: numbers up to {float(np.abs(seen).max()):.3g} lose digits in float32"
             )
