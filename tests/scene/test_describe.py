@@ -200,7 +200,7 @@ def test_one_bad_file_does_not_hide_the_others(shared_data: Path, tmp_path: Path
                 copy.write(file.read())
     damaged = bytearray(paths[1].read_bytes())
     middle = len(damaged) // 2
-    damaged[middle - 5000 : middle + 5000] = bytes(10_000)
+    damaged[middle - 30_000 : middle + 30_000] = bytes(60_000)  # whole tiles, their heads too
     paths[1].write_bytes(damaged)
     found = describe(swath.open(*paths))
     assert "damaged" in kinds(found)
