@@ -208,9 +208,10 @@ def test_of_a_large_scene_only_windows_are_read(images: dict[str, np.ndarray]) -
         planes=((Plane(before, 0),), (Plane(after, 0),)),
         names=("2020", "2021"),
     )
-    start = time.perf_counter()
+    # Time of this process, which other work on the machine does not lengthen.
+    start = time.process_time()
     shift = scene.misregistration()[1]
-    assert time.perf_counter() - start < 2
+    assert time.process_time() - start < 4  # two cores
     assert shift is not None
     assert (shift.rows, shift.columns) == pytest.approx((0.4, -0.6), abs=0.1)
     assert before.count + after.count <= 9 * 2 * 2 * 256**2

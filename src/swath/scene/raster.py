@@ -136,7 +136,11 @@ class RasterReader:
             by_mask = "mask" in masks or self.warps
             smooth = "out_shape" in options and not by_mask and all(self._is_smooth(i) for i in indexes)
             values = dataset.read(bands, resampling=Resampling.average if smooth else Resampling.nearest, **options)
-            if by_mask:
+            if self.warps:
+                # The warped dataset has one band more, which tells where the source has pixels.
+                alpha = dataset.read([dataset.count] * len(bands), resampling=Resampling.nearest, **options)
+                valid = alpha.real > 0
+            elif by_mask:
                 valid = dataset.read_masks(bands, **options).astype(bool)
             else:
                 valid = np.ones(values.shape, dtype=bool)
