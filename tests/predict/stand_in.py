@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from odc.geo.geobox import GeoBox
 
 import swath
+from swath.errors import CardError
 from swath.models import Card, CardBand, ClassLabel, DatesRule, Input, Output
 from swath.predict.product import Product
 from swath.predict.vectors.regions import windows
@@ -116,5 +117,7 @@ class FakeRun:
         return FakeReport(count)
 
 
-def fake_predict(scene: swath.Scene, model: FakeModel, **options: Any) -> Product:
+def fake_predict(scene: swath.Scene, model: FakeModel | str, **options: Any) -> Product:
+    if isinstance(model, str):
+        raise CardError(f"{model}: there is no such weight file")
     return Product.of(FakeRun(scene, model, options))

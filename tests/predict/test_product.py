@@ -16,7 +16,6 @@ import rasterio
 import shapely
 from affine import Affine
 from odc.geo.geobox import GeoBox
-from stand_in import FakeModel, FakeRun, fake_predict
 
 import swath
 from swath.errors import GridError, OpenError, PredictError, WriteError
@@ -25,6 +24,8 @@ from swath.predict.kept import Kept
 from swath.predict.product import Product
 from swath.scene.write import Layer, write_cog
 from swath.scene.write.record import record_path
+
+from .stand_in import FakeModel, FakeRun, fake_predict
 
 
 @pytest.fixture
@@ -248,6 +249,7 @@ def test_a_picture_of_the_map_over_the_scene(product: Product, tmp_path: Path) -
     figure = opened.look(size=300)
     words = " ".join(text.get_text() for ax in figure.axes for text in ax.findobj(lambda one: hasattr(one, "get_text")))
     assert "changed" in words
+    assert "100 %" not in words  # the share of change in the map, of which "same" is counted and not drawn
     assert "<img" in opened._repr_html_()
 
 

@@ -13,7 +13,6 @@ import numpy as np
 import pytest
 import rasterio
 from odc.geo.geobox import GeoBox
-from stand_in import FakeModel, FakeRun, fake_predict
 
 import swath
 from swath.errors import CardError, OpenError, PredictError
@@ -21,6 +20,8 @@ from swath.predict.inputs import fingerprint
 from swath.predict.product import Product
 from swath.predict.verify import again, rebuild, verify
 from swath.scene.write.record import record_path
+
+from .stand_in import FakeModel, FakeRun, fake_predict
 
 GIVEN: dict[str, Any] = {"predict": fake_predict, "model": FakeModel()}
 

@@ -1,12 +1,20 @@
-"""How large the pixels of a grid are on the ground."""
+"""How large the pixels of a grid are on the ground, and the classes of a map."""
 
 from __future__ import annotations
 
 import math
+from collections.abc import Iterable, Sequence
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 from odc.geo.geobox import GeoBox
+
+from swath.errors import GridError, PredictError
+from swath.scene.reader import Roi
+from swath.scene.write import Layer
+
+_HECTARE = 10_000.0
 
 
 def cell_areas(grid: GeoBox) -> NDArray[np.float64] | None:
@@ -43,6 +51,35 @@ def cell_areas(grid: GeoBox) -> NDArray[np.float64] | None:
     across, up = across - across[:, :1], up - up[:, :1]
     twice = across * np.roll(up, -1, axis=1) - np.roll(across, -1, axis=1) * up
     return np.asarray(np.abs(twice.sum(axis=1)) / 2, dtype=np.float64)
+
+
+def class_areas(grid: GeoBox, layers: Sequence[Layer], blocks: Iterable[tuple[Roi, NDArray[Any]]]) -> dict[str, float]:
+    """Area of each class in ha, by name.
+
+    Args:
+        grid: where the pixels lie.
+        layers: of the map: one of class numbers, or one per class that says yes or no.
+        blocks: windows of the map, and their numbers `[L, h, w]`.
+
+    Raises:
+        GridError: the grid has no CRS, so that pixels have no size.
+        PredictError: the map has no classes.
+    """
+    cells = cell_areas(grid)
+    if cells is None:
+        raise GridError("the map has no CRS, so its pixels have no area; count them: product.read()")
+    if not layers[0].classes:
+        raise PredictError(f"the map shows {', '.join(layer.name for layer in layers)} and no classes")
+    named = [
+        (i, value, name if len(layers) == 1 else f"{layer.name}: {name}")
+        for i, layer in enumerate(layers)
+        for value, name in (layer.classes or {}).items()
+    ]
+    totals = dict.fromkeys((name for _, _, name in named), 0.0)
+    for (rows, _), numbers in blocks:
+        for i, value, name in named:
+            totals[name] += float((numbers[i] == value).sum(axis=1) @ cells[rows]) / _HECTARE
+    return totals
 
 
 def _from_equator(latitudes: NDArray[np.float64], a: float, b: float) -> NDArray[np.float64]:

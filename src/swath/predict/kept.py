@@ -13,12 +13,14 @@ from typing import Any, Self
 
 import numpy as np
 
-from swath.errors import OpenError
+from swath.errors import OpenError, SwathError
 from swath.models.card import Card
 from swath.predict.making import Progress, Report, Run
 from swath.predict.record import ANSWERS, moved, read_told, told_by
 from swath.scene.dates import Date, parse_date
+from swath.scene.opened import reopened
 from swath.scene.raster import RasterReader
+from swath.scene.scene import Scene
 from swath.scene.write import atomic_path
 from swath.scene.write.atomic import SIDECARS
 from swath.scene.write.record import record_path
@@ -107,6 +109,16 @@ class Kept:
         told, old = read_told(self.paths()[MAIN])
         kept = {key: told[key] for key in (*ANSWERS, "swath:run", "processing:software") if key in told}
         return moved(kept, old, folder)
+
+    def scene(self) -> Scene | None:
+        """The scene that the files were made from; None where it cannot be opened any more."""
+        if self.run is not None:
+            return self.run.scene
+        try:
+            told, folder = read_told(self.paths()[MAIN])
+            return None if told["swath:scene"] is None else reopened(told["swath:scene"], folder)
+        except SwathError:
+            return None
 
     @property
     def card(self) -> Card | None:

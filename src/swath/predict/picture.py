@@ -40,11 +40,8 @@ def picture(
     whole = (slice(0, product.shape[0]), slice(0, product.shape[1]))
     values, valid = reader.read(whole, [0], shape)
     labels = [(value, name, (layer.colours or {}).get(value, "#d55e00")) for value, name in layer.classes.items()]
-    shown = valid[0]
-    if len(labels) == 2:
-        shown = shown & (values[0] != labels[0][0])
-        labels = labels[1:]
-    overlay = ClassMap(values[0], product.grid.zoom_to(shape), labels, shown, opacity)
+    clear = (labels[0][0],) if len(labels) == 2 else ()
+    overlay = ClassMap(values[0], product.grid.zoom_to(shape), labels, valid[0], opacity, clear)
     dates = {"dates": [len(beneath.dates) - 1]} if len(beneath.dates) > 1 else {}
     return look(beneath, path, overlay=overlay, size=size, **(dates | options))
 

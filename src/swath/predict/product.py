@@ -11,8 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 from odc.geo.geobox import GeoBox
 
-from swath.errors import GridError, PredictError, SwathError, WriteError
-from swath.predict.areas import cell_areas
+from swath.errors import PredictError, WriteError
 from swath.predict.kept import Kept, sibling
 from swath.predict.making import Progress, Run
 from swath.predict.vectors.regions import windows
@@ -32,7 +31,6 @@ if TYPE_CHECKING:
 
     from swath.scene.scene import Scene
 
-_HECTARE = 10_000.0
 _SUFFIXES = (".tif", ".tiff")
 
 
@@ -67,6 +65,11 @@ class Product:
         kept = Kept.found(Path(path))
         grid = RasterReader(path if isinstance(path, str) else Path(path)).grid
         return cls(grid, {key: read_layers(one) for key, one in kept.paths().items()}, kept)
+
+    @property
+    def run(self) -> Run | None:
+        """What makes the pixels, or made them; None where the product was opened from a file."""
+        return self._kept.run
 
     @property
     def path(self) -> Path | None:
@@ -178,7 +181,7 @@ class Product:
             raise WriteError(f"{main}: a map is written as GeoTIFF; give a name that ends with .tif")
         paths = {key: sibling(main, key) for key in self.files}
         for one in paths.values():
-            check_target(one, overwrite=overwrite)
+            check_target(one, overwrite=overwrite or resume)
         told, dates = self._kept.save(paths, overwrite=overwrite, resume=resume, progress=progress)
         assets = {key: one for key, one in paths.items() if key}
         write_record(main, grid=self.grid, datetimes=dates, assets=assets, properties=told)
@@ -191,23 +194,9 @@ class Product:
             GridError: the grid has no CRS, so that pixels have no size.
             PredictError: the map has no classes.
         """
-        cells = cell_areas(self.grid)
-        if cells is None:
-            raise GridError("the map has no CRS, so its pixels have no area; count them: product.read()")
-        layers = self.files[MAIN]
-        if not layers[0].classes:
-            raise PredictError(f"the map shows {', '.join(layer.name for layer in layers)} and no classes")
-        # Of several layers each says yes or no to one class.
-        named = [
-            (i, value, name if len(layers) == 1 else f"{layer.name}: {name}")
-            for i, layer in enumerate(layers)
-            for value, name in (layer.classes or {}).items()
-        ]
-        totals = dict.fromkeys((name for _, _, name in named), 0.0)
-        for window, stored in self.blocks():
-            for i, value, name in named:
-                totals[name] += float((stored[i] == value).sum(axis=1) @ cells[window[0]]) / _HECTARE
-        return totals
+        from swath.predict.areas import class_areas
+
+        return class_areas(self.grid, self.files[MAIN], self.blocks())
 
     def blocks(self, key: str = MAIN, side: int = SIDE) -> Iterator[tuple[Roi, NDArray[Any]]]:
         """Stored numbers of the whole of a file `[L, h, w]`, block by block; the map is made first where it was not."""
@@ -281,15 +270,7 @@ class Product:
     @property
     def scene(self) -> Scene | None:
         """The scene that the map was made from; None where it cannot be opened any more."""
-        from swath.scene.opened import reopened
-
-        if self._kept.run is not None:
-            return self._kept.run.scene
-        told = self._kept.told(Path.cwd())
-        try:
-            return None if told is None or told["swath:scene"] is None else reopened(told["swath:scene"], Path.cwd())
-        except SwathError:
-            return None
+        return self._kept.scene()
 
     @property
     def shape(self) -> tuple[int, int]:

@@ -48,6 +48,8 @@ class Verification:
     layer's spread."""
     largest: Mapping[str, float]
     """Largest difference by layer, in its units; of class numbers 1 where any differ."""
+    plan: tuple[str, ...] = ()
+    """What of the plan came out otherwise than it did, as where a network's reach was measured anew."""
 
     @property
     def ok(self) -> bool:
@@ -55,13 +57,14 @@ class Verification:
         return min(self.same.values(), default=1.0) >= ALIKE
 
     def __str__(self) -> str:
+        told = [f"  the plan came out otherwise: {', '.join(self.plan)}"] if self.plan else []
         verdict = "the product is what its record says" if self.ok else "the product is NOT what its record says"
         lines = [f"{verdict}: {self.tiles} of {self.of} tiles made again, {self.pixels} pixels"]
         lines += [
             f"  {name}: {100 * self.same[name]:.4g} % same, largest difference {self.largest[name]:.3g}"
             for name in self.same
         ]
-        return "\n".join(lines)
+        return "\n".join(lines + told)
 
 
 def rebuild(
@@ -99,14 +102,21 @@ def rebuild(
         check_inputs(told["swath:inputs"], folder)
         scene = reopened(told["swath:scene"], folder)
     noted = told["swath:model"]
-    if model is None:
-        model = _load(noted, folder)
-    if model.hash != noted["hash"]:
+    try:
+        product = predict(scene, model or _source(noted, folder), **told["swath:options"])
+    except CardError as error:
+        if model is not None:
+            raise
         raise PredictError(
-            f"the weights of {noted['name']} are not those that made {path}: their hash is {model.hash[:12]} and was "
+            f"the weights of {noted['name']} cannot be loaded: {error}; or give them: model=..."
+        ) from error
+    found = None if product.run is None else product.run.weights["hash"]
+    if found != noted["hash"]:
+        raise PredictError(
+            f"the weights of {noted['name']} are not those that made {path}: their hash is {str(found)[:12]} and was "
             f"{str(noted['hash'])[:12]}; bring the old ones back, or predict anew"
         )
-    return predict(scene, model, **told["swath:options"])
+    return product
 
 
 def again(
@@ -157,7 +167,9 @@ def verify(path: str | os.PathLike[str], share: float = 0.01, *, seed: int = 0, 
             f"{path} has {product.shape} pixels and files {sorted(product.files)}, and its record makes {new.shape} "
             f"and {sorted(new.files)}: a file is missing, or belongs to another product"
         )
-    tiles = list(windows(product.shape, _side(read_told(path)[0]["swath:plan"])))
+    noted, now = read_told(path)[0]["swath:plan"], {} if new.run is None else new.run.plan.describe()
+    differs = tuple(f"{key} {now.get(key)}, was {value}" for key, value in noted.items() if now.get(key) != value)
+    tiles = list(windows(product.shape, _side(noted)))
     count = max(1, round(share * len(tiles)))
     chosen = np.random.default_rng(seed).choice(len(tiles), count, replace=False)
     found = _Differences()
@@ -165,7 +177,7 @@ def verify(path: str | os.PathLike[str], share: float = 0.01, *, seed: int = 0, 
         before, after = product.stored(tiles[index]), new.stored(tiles[index])
         for key, layers in product.files.items():
             found.take(key, layers, before[key], after[key])
-    return Verification(count, len(tiles), found.pixels, found.shares(), found.largest)
+    return Verification(count, len(tiles), found.pixels, found.shares(), found.largest, differs)
 
 
 class _Differences:
@@ -197,19 +209,13 @@ class _Differences:
         return {name: self._same[name] / seen if seen else 1.0 for name, seen in self._seen.items()}
 
 
-def _load(noted: Mapping[str, Any], folder: Path) -> Model:
-    from swath.models.registry import load
-
+def _source(noted: Mapping[str, Any], folder: Path) -> str:
+    """Path or registered name of the weights that a record tells of."""
     source = noted.get("source")
     if source is None:
         raise PredictError(f"the record does not say where the weights of {noted['name']} are; give them: model=...")
     file = place(source, folder)
-    try:
-        return load(file if file.is_file() else source)
-    except CardError as error:
-        raise PredictError(
-            f"the weights of {noted['name']} cannot be loaded: {error}; or give them: model=..."
-        ) from error
+    return str(file) if file.is_file() else str(source)
 
 
 def _side(plan: Mapping[str, Any]) -> int:

@@ -36,6 +36,7 @@ class ClassMap:
         labels: `(number, name, colour #rrggbb)` per class.
         valid: `[y, x]`, True where there is an answer; None: everywhere.
         opacity: 0 to 1.
+        clear: classes that are counted and not drawn, such as "no change".
     """
 
     classes: NDArray[Any]
@@ -43,6 +44,7 @@ class ClassMap:
     labels: Sequence[tuple[int, str, str]]
     valid: NDArray[np.bool_] | None = None
     opacity: float = 0.6
+    clear: tuple[int, ...] = ()
 
 
 def draw_classes(
@@ -54,6 +56,7 @@ def draw_classes(
     opacity: float = 1.0,
     legend: bool = True,
     extent: tuple[float, float, float, float] | None = None,
+    clear: Sequence[int] = (),
 ) -> tuple[Swatch, ...]:
     """Draw class numbers into axes, over whatever they hold.
 
@@ -65,14 +68,17 @@ def draw_classes(
         opacity: 0 to 1.
         legend: whether to add a legend of the classes present, with their shares, beside the axes.
         extent: `(left, right, bottom, top)` in the coordinates of the axes; None: pixels.
+        clear: classes that are counted and not drawn.
 
     Returns:
-        The classes present.
+        The classes present and drawn.
     """
     names = {value: name for value, name, _ in labels}
     colours = {value: colour for value, _, colour in labels}
     shown = np.ones(classes.shape, dtype=bool) if valid is None else valid
     pixels, swatches = colour_classes(classes, shown, names, colours)
+    pixels[np.isin(classes, clear)] = 0
+    swatches = tuple(swatch for swatch in swatches if swatch.value not in clear)
     ax.imshow(pixels, interpolation="nearest", alpha=opacity, extent=extent, aspect=ax.get_aspect())
     if legend:
         draw_legend(ax, swatches, beside=True)
@@ -199,7 +205,9 @@ def draw_overlay(ax: Axes, overlay: Any, grid: GeoBox) -> tuple[Swatch, ...]:
         rows, columns, inside = nearest_pixels(overlay.grid, grid)
         valid = inside if overlay.valid is None else inside & overlay.valid[rows, columns]
         picked = overlay.classes[rows, columns]
-        return draw_classes(ax, picked, overlay.labels, valid=valid, opacity=overlay.opacity, legend=False)
+        return draw_classes(
+            ax, picked, overlay.labels, valid=valid, opacity=overlay.opacity, legend=False, clear=overlay.clear
+        )
     from matplotlib.collections import LineCollection
     from matplotlib.patheffects import withStroke
     from shapely import get_coordinates
