@@ -117,7 +117,8 @@ def _assemble(groups: list[Group], grid: GeoBox, resampling: str | None, wanted:
                 extra = band.nodata if band.nodata is not None else nodata.get((id(part), index))
                 if band.nodata is not None and part.reader.stored[index].nodata is None:
                     _remark(notes, f"{part.reader.name}: {band.nodata:g} is taken as nodata, as its sensor stores it")
-                row[name] = Plane(reader, index, band.scale, band.offset, extra)
+                own = part.reader.stored[index].nodata
+                row[name] = Plane(reader, index, band.scale, band.offset, None if extra == own else extra)
         rows.append(row)
     order = _ordered(bands, wanted)
     for group, row in zip(groups, rows, strict=True):

@@ -152,7 +152,7 @@ class RasterReader:
         for position, index in enumerate(indexes):
             nodata = self.stored[index].nodata
             if nodata is not None and not by_mask:
-                valid[position] &= ~equals_nodata(values[position], nodata)
+                np.logical_not(equals_nodata(values[position], nodata), out=valid[position])
         if np.iscomplexobj(values):
             values = np.abs(values).astype(np.float32)
             values = values * values if self._complex == "intensity" else values

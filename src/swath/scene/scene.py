@@ -319,11 +319,13 @@ def _to_values(
         ok = ok & ~equals_nodata(raw, plane.nodata)
     if (plane.scale, plane.offset) == (1.0, 0.0):
         values[...] = raw
+    elif raw.dtype.itemsize <= 2 or raw.dtype == np.float32:
+        np.multiply(raw, np.float32(plane.scale), out=values)
+        if plane.offset:
+            values += np.float32(plane.offset)
     else:
-        # 16 bits fit float32; longer numbers lose digits unless they are scaled as float64.
-        wide = np.float32 if raw.dtype.itemsize <= 2 or raw.dtype == np.float32 else np.float64
-        scaled = np.multiply(raw, plane.scale, dtype=wide)
-        values[...] = scaled if plane.offset == 0 else scaled + wide(plane.offset)
+        # Longer numbers would lose digits before the scale makes them small.
+        values[...] = raw * plane.scale + plane.offset
     if raw.dtype.kind == "f" or raw.dtype.itemsize > 4:
         np.logical_and(ok, np.isfinite(values), out=valid)
     else:
