@@ -16,6 +16,11 @@ from typing import TYPE_CHECKING, Any
 from swath.errors import SwathError
 
 if TYPE_CHECKING:
+    from swath.models.model import Model
+    from swath.models.registry import load
+    from swath.predict import predict
+    from swath.predict.product import Product
+    from swath.predict.verify import verify
     from swath.scene.open import open_scene as open
     from swath.scene.scene import Scene
     from swath.sensors import Band, Sensor
@@ -23,13 +28,30 @@ if TYPE_CHECKING:
     __version__: str
 
 _LAZY = {
+    "load": ("swath.models.registry", "load"),
+    "Model": ("swath.models.model", "Model"),
     "open": ("swath.scene.open", "open_scene"),
+    "predict": ("swath.predict", "predict"),
+    "Product": ("swath.predict.product", "Product"),
     "Scene": ("swath.scene.scene", "Scene"),
     "Band": ("swath.sensors", "Band"),
     "Sensor": ("swath.sensors", "Sensor"),
+    "verify": ("swath.predict.verify", "verify"),
 }
 
-__all__ = ["Band", "Scene", "Sensor", "SwathError", "__version__", "open"]
+__all__ = [
+    "Band",
+    "Model",
+    "Product",
+    "Scene",
+    "Sensor",
+    "SwathError",
+    "__version__",
+    "load",
+    "open",
+    "predict",
+    "verify",
+]
 
 
 def __getattr__(name: str) -> Any:

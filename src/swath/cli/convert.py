@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from swath.cli.options import BandNames, Complex, Dates, Paths, Place, SensorName, numbers, open_paths
+from swath.cli.options import BandNames, Complex, Dates, Paths, Place, SensorName, numbers, open_paths, shapes
 from swath.cli.progress import Bar
 
 if TYPE_CHECKING:
@@ -66,22 +66,6 @@ def _part(scene: Scene, bounds: str | None, bounds_crs: str | None, geometry: st
         left, bottom, right, top = numbers(bounds, 4, "write LEFT,BOTTOM,RIGHT,TOP")
         scene = scene.select(bounds=(left, bottom, right, top), crs=bounds_crs)
     if geometry is not None:
-        shape, of = _shapes(geometry)
+        shape, of = shapes(geometry)
         scene = scene.select(geometry=shape, crs=of)
     return scene
-
-
-def _shapes(path: str) -> tuple[Any, str | None]:
-    """All shapes of a vector file as one, and its CRS."""
-    import geopandas
-    from pyogrio.errors import DataSourceError
-
-    from swath.errors import OpenError
-
-    try:
-        table = geopandas.read_file(path)
-    except (DataSourceError, OSError) as error:
-        raise OpenError(f"{path}: cannot be read as a vector file: {' '.join(str(error).split())[:160]}") from error
-    if table.empty or not hasattr(table, "geometry"):
-        raise OpenError(f"{path}: holds no shapes")
-    return table.geometry.union_all(), None if table.crs is None else table.crs.to_wkt()

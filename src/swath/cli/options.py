@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -130,3 +130,23 @@ def numbers(text: str, count: int, what: str) -> tuple[float, ...]:
     if len(values) != count:
         raise typer.BadParameter(f"{text!r} has {len(values)} numbers: {what}")
     return values
+
+
+def shapes(path: str) -> tuple[Any, str | None]:
+    """All shapes of a vector file as one, and its CRS.
+
+    Raises:
+        OpenError: it cannot be read, or holds none.
+    """
+    import geopandas
+    from pyogrio.errors import DataSourceError
+
+    from swath.errors import OpenError
+
+    try:
+        table = geopandas.read_file(path)
+    except (DataSourceError, OSError) as error:
+        raise OpenError(f"{path}: cannot be read as a vector file: {' '.join(str(error).split())[:160]}") from error
+    if table.empty or not hasattr(table, "geometry"):
+        raise OpenError(f"{path}: holds no shapes")
+    return table.geometry.union_all(), None if table.crs is None else table.crs.to_wkt()

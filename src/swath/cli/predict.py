@@ -1,0 +1,200 @@
+"""`swath predict`: a map of a scene, written with its confidence and its record; or made once more from a record."""
+
+from __future__ import annotations
+
+import os
+import sys
+from contextlib import nullcontext
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from swath.cli.options import BandNames, Complex, Dates, Place, SensorName, numbers, open_paths, shapes, split
+from swath.cli.words import show, table
+
+if TYPE_CHECKING:
+    from swath.predict.product import Product
+    from swath.scene.scene import Scene
+
+Scenes = Annotated[
+    list[str] | None,
+    typer.Argument(metavar="SCENE...", help="Files, folders, products, STAC items: all together one scene."),
+]
+
+
+def predict(
+    scenes: Scenes = None,
+    out: Annotated[str, typer.Option("--out", "-o", metavar="OUT.tif", help="The map.", show_default=False)] = "",
+    model: Annotated[
+        str | None,
+        typer.Option("--model", "-m", metavar="NAME|FILE", help="As `swath models` lists, or a .swath file."),
+    ] = None,
+    task: Annotated[str | None, typer.Option("--task", help="What is asked; else what the model was made for.")] = None,
+    again: Annotated[
+        str | None, typer.Option("--again", metavar="RECORD", help="Make once more what a record tells of.")
+    ] = None,
+    sensor: SensorName = None,
+    bands: BandNames = None,
+    dates: Dates = None,
+    grid: Place = None,
+    complex: Complex = None,
+    match_bands: Annotated[
+        str | None,
+        typer.Option(
+            "--match-bands", metavar="MODEL=SCENE,...", help="Which band of the scene feeds which of the model."
+        ),
+    ] = None,
+    gsd: Annotated[
+        str | None,
+        typer.Option("--gsd", metavar="native|nominal|METRES", help="Pixels as they are, or resampled to the model's."),
+    ] = None,
+    units: Annotated[
+        str | None, typer.Option("--units", help="Units of numbers that nothing says the units of.")
+    ] = None,
+    extent: Annotated[
+        str | None, typer.Option("--extent", metavar="L,B,R,T|FILE", help="Only this part: bounds, or a vector file.")
+    ] = None,
+    extent_crs: Annotated[str | None, typer.Option("--extent-crs", metavar="CRS", help="CRS of the bounds.")] = None,
+    vectors: Annotated[
+        str | None, typer.Option("--vectors", metavar="FILE", help="Its shapes too: .gpkg, .parquet, .geojson, .fgb.")
+    ] = None,
+    min_area: Annotated[
+        float | None, typer.Option("--min-area", metavar="M2", help="Smallest shape; smaller ones join a neighbour.")
+    ] = None,
+    simplify: Annotated[
+        float | None, typer.Option("--simplify", metavar="M", help="By how much outlines may be simplified.")
+    ] = None,
+    look: Annotated[str | None, typer.Option("--look", metavar="FILE.png", help="A picture of the map too.")] = None,
+    probabilities: Annotated[bool, typer.Option("--probabilities", help="Keep those of each class.")] = False,
+    threshold: Annotated[
+        float | None, typer.Option("--threshold", help="Of two classes, when the answer is yes.")
+    ] = None,
+    exact: Annotated[bool, typer.Option("--exact", help="Equal to running the whole image at once; slower.")] = False,
+    stitch: Annotated[str, typer.Option("--stitch", metavar="auto|trim|blend", help="How tiles are joined.")] = "auto",
+    tile: Annotated[int | None, typer.Option("--tile", metavar="PX", help="Side of a tile.")] = None,
+    batch: Annotated[int | None, typer.Option("--batch", help="Tiles that are run at once.")] = None,
+    workers: Annotated[int | None, typer.Option("--workers", help="Threads that read.")] = None,
+    precision: Annotated[str, typer.Option("--precision", metavar="auto|float32|bfloat16")] = "auto",
+    device: Annotated[str | None, typer.Option("--device", metavar="NAME,...", help="cpu, cuda, or several.")] = None,
+    compile: Annotated[bool, typer.Option("--compile", help="Use torch.compile.")] = False,
+    tta: Annotated[bool, typer.Option("--tta", help="See each tile flipped and turned in all eight ways.")] = False,
+    cluster: Annotated[
+        str | None,
+        typer.Option("--cluster", metavar="ADDRESS|local", help="A Dask scheduler, such as tcp://host:8786."),
+    ] = None,
+    resume: Annotated[bool, typer.Option("--resume", help="Go on with what an earlier run left.")] = False,
+    overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace what is there.")] = False,
+) -> None:
+    """Make the map that a model sees in a scene: classes, confidence, record; on request shapes and a picture."""
+    if not out:
+        raise typer.BadParameter("say where the map goes: -o OUT.tif")
+    if (again is None) == (not scenes) or (again is None and model is None):
+        raise typer.BadParameter("give SCENE... and --model NAME|FILE, or --again RECORD")
+    with _bar(out) as bar:
+        saving = {"overwrite": overwrite, "resume": resume, "progress": bar}
+        try:
+            if again is not None:
+                from swath.predict.verify import again as make_again
+
+                product = make_again(again, out, **saving)
+            else:
+                from swath.predict import predict as run
+
+                scene = open_paths(scenes or [], sensor=sensor, bands=bands, dates=dates, grid=grid, complex=complex)
+                product = run(
+                    _part(scene, extent, extent_crs),
+                    str(model),
+                    task=task,
+                    exact=exact,
+                    stitch=_choice("--stitch", stitch, ("auto", "trim", "blend")),
+                    tile=tile,
+                    batch=batch,
+                    workers=workers,
+                    precision=_choice("--precision", precision, ("auto", "float32", "bfloat16")),
+                    probabilities=probabilities,
+                    threshold=threshold,
+                    device=None if device is None else split(device),
+                    compile=compile,
+                    tta=tta,
+                    cluster=cluster,
+                    **_settled(match_bands, gsd, units),
+                )
+                product.save(out, **saving)
+        except KeyboardInterrupt:
+            from swath.errors import PredictError
+
+            raise PredictError(
+                f"stopped; what is done is kept: the same command with --resume goes on ({out})"
+            ) from None
+    _finish(product, out, vectors, min_area, simplify, look, overwrite)
+
+
+def _finish(
+    product: Product,
+    out: str,
+    vectors: str | None,
+    min_area: float | None,
+    simplify: float | None,
+    look: str | None,
+    overwrite: bool,
+) -> None:
+    from swath.scene.write import record_path
+
+    typer.echo(out)
+    typer.echo(str(record_path(Path(out))))
+    if vectors is not None:
+        given = {"min_area": min_area, "simplify": simplify}
+        options = {key: value for key, value in given.items() if value is not None}
+        typer.echo(str(product.vectors(vectors, overwrite=overwrite, **options)))
+    if look is not None:
+        product.look(look)
+        typer.echo(look)
+    if product.classes and product.grid.crs is not None:
+        areas = product.areas()
+        rows = table("class", ">ha", ">share")
+        whole = sum(areas.values()) or 1.0
+        for name, hectares in areas.items():
+            rows.add_row(name, f"{hectares:,.1f}", f"{100 * hectares / whole:.1f} %")
+        show(rows)
+
+
+def _bar(out: str) -> Any:
+    if not sys.stderr.isatty():
+        return nullcontext()
+    from rich.console import Console
+
+    from swath.predict.progress import Bar
+
+    return Bar(os.path.basename(out), console=Console(stderr=True), transient=True)
+
+
+def _part(scene: Scene, extent: str | None, crs: str | None) -> Scene:
+    if extent is None:
+        return scene
+    if os.path.exists(extent):
+        shape, of = shapes(extent)
+        return scene.select(geometry=shape, crs=of)
+    left, bottom, right, top = numbers(extent, 4, "write LEFT,BOTTOM,RIGHT,TOP, or the path of a vector file")
+    return scene.select(bounds=(left, bottom, right, top), crs=crs)
+
+
+def _settled(bands: str | None, gsd: str | None, units: str | None) -> dict[str, Any]:
+    """What settles a scene that does not fit the card at once, as `swath.predict.match` takes it."""
+    settled: dict[str, Any] = {}
+    if bands is not None:
+        pairs = [part.partition("=") for part in split(bands)]
+        if not all(scene for _, _, scene in pairs):
+            raise typer.BadParameter(f"--match-bands {bands}: write MODEL=SCENE,MODEL=SCENE")
+        settled["bands"] = {of.strip(): scene.strip() for of, _, scene in pairs}
+    if gsd is not None:
+        settled["gsd"] = gsd if gsd in ("native", "nominal") else numbers(gsd, 1, "write native, nominal or metres")[0]
+    if units is not None:
+        settled["units"] = units
+    return settled
+
+
+def _choice(option: str, value: str, known: tuple[str, ...]) -> Any:
+    if value not in known:
+        raise typer.BadParameter(f"{option} {value}: give {', '.join(known)}")
+    return value
