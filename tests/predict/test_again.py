@@ -85,3 +85,20 @@ def test_other_weights_under_the_same_name_are_refused(folder: Path, tmp_path: P
     model.save(path / "land.swath")
     with pytest.raises(PredictError, match="weights of land-cover are not those"):
         verify(path / "cover.tif")
+
+
+def test_answers_for_tiles_come_out_as_boxes(shared_data: Path, tmp_path: Path) -> None:
+    scene = oscd(shared_data).select(window=np.s_[0:256, 0:320])
+    network = torch.nn.Sequential(torch.nn.AdaptiveAvgPool2d(1), torch.nn.Flatten(), torch.nn.Linear(4, 2))
+    model = Model.wrap(network, task="classification", like=scene, classes=["town", "fields"])
+    product = swath.predict.predict(scene, model, tile=64)
+    assert product.is_of_tiles
+    boxes = product.to_geopandas()
+    assert len(boxes) == 20
+    assert set(boxes["name"]) <= {"town", "fields"}
+    assert boxes["confidence"].between(0.5, 1).all()
+    left, bottom, right, top = scene.grid.boundingbox.bbox
+    np.testing.assert_allclose(boxes.total_bounds, [left, bottom, right, top])
+    saved = Product.open(product.save(tmp_path / "tiles.tif"))
+    assert saved.is_of_tiles
+    assert len(saved.to_geopandas(shapes="points")) == 20

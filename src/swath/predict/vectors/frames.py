@@ -16,7 +16,7 @@ from swath.predict.vectors.whole import SIDE, Shapes
 if TYPE_CHECKING:
     import geopandas as gpd
 
-_ROWS = 20_000
+_ROWS = 5_000
 """Of a frame, more or less: enough that writing one costs little."""
 
 
