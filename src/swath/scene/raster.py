@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import threading
 import warnings
@@ -273,7 +274,9 @@ def _stored(dataset: Any, i: int) -> Stored:
 
 
 def _class_names(tags: Mapping[str, str]) -> dict[int, str] | None:
-    """Class names as Swath itself and some producers write them: tags `class_3 = water`."""
+    """Class names in a band's tags: a table in JSON as Swath writes it, or `class_3 = water` as some producers do."""
+    if tags.get("kind") == "categorical" and "classes" in tags:
+        return {int(value): name for value, name in json.loads(tags["classes"]).items()}
     found = {
         int(key[6:]): value for key, value in tags.items() if key.lower().startswith("class_") and key[6:].isdigit()
     }
