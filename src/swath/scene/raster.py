@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import threading
 import warnings
@@ -14,20 +13,20 @@ from typing import Any
 from xml.etree import ElementTree
 
 import numpy as np
+import rasterio
 from numpy.typing import NDArray
 from odc.geo.geobox import GeoBox
+from rasterio.enums import ColorInterp, Resampling
+from rasterio.errors import NotGeoreferencedWarning, RasterioError, RasterioIOError
+from rasterio.vrt import WarpedVRT
+from rasterio.windows import Window
 
 from swath.errors import OpenError, ReadError
 from swath.scene.gdal import REMOTE_OPTIONS, set_defaults
-from swath.scene.reader import Roi, Stored, roi_shape
+from swath.scene.raster_facts import crs_of, file_tags, mask_mode, stored_band
+from swath.scene.reader import Roi, roi_shape
 
-set_defaults()
-
-import rasterio  # noqa: E402  GDAL reads some settings once, at its first use
-from rasterio.enums import ColorInterp, MaskFlags, Resampling  # noqa: E402
-from rasterio.errors import NotGeoreferencedWarning, RasterioError, RasterioIOError  # noqa: E402
-from rasterio.vrt import WarpedVRT  # noqa: E402
-from rasterio.windows import Window  # noqa: E402
+set_defaults()  # GDAL looks its settings up when it first opens a file
 
 _OPEN_FILES = 48
 """Handles that one thread keeps open; a series of 400 dates must not exhaust the limit of the system."""
@@ -77,7 +76,7 @@ class RasterReader:
                 raise OpenError(f"{self.path}: holds {len(inner)} arrays, name one: {listed}")
             raise OpenError(f"{self.path}: holds no raster band that can be read")
         # A file with control points may name their CRS as its own; without a transform that places nothing.
-        self.tags: Mapping[str, str] = _tags(dataset)
+        self.tags: Mapping[str, str] = file_tags(dataset)
         self.driver = str(dataset.driver)
         self.overviews = tuple(dataset.overviews(1))
         self.block = tuple(dataset.block_shapes[0])
@@ -107,8 +106,8 @@ class RasterReader:
         else:
             self.warps = False
             self._take_grid(dataset)
-        self._masks = tuple(_mask_mode(flags) for flags in dataset.mask_flag_enums)
-        self.stored = tuple(_stored(dataset, i) for i in range(dataset.count))
+        self._masks = tuple(mask_mode(flags) for flags in dataset.mask_flag_enums)
+        self.stored = tuple(stored_band(dataset, i) for i in range(dataset.count))
 
     @property
     def is_masked(self) -> bool:
@@ -116,7 +115,7 @@ class RasterReader:
         return self.warps or "mask" in self._masks
 
     def _take_grid(self, dataset: Any) -> None:
-        self.grid = GeoBox((dataset.height, dataset.width), dataset.transform, _crs(dataset))
+        self.grid = GeoBox((dataset.height, dataset.width), dataset.transform, crs_of(dataset))
 
     def read(
         self, window: Roi, indexes: Sequence[int], shape: tuple[int, int] | None = None
@@ -239,81 +238,6 @@ def _warped(dataset: Any) -> Any:
     smooth = not any(str(dtype).startswith("complex") for dtype in dataset.dtypes)
     method = Resampling.bilinear if smooth and dataset.colorinterp[0] != ColorInterp.palette else Resampling.nearest
     return WarpedVRT(dataset, src_crs=source_crs, crs=source_crs, resampling=method, add_alpha=True)
-
-
-def _mask_mode(flags: Sequence[MaskFlags]) -> str:
-    return "mask" if MaskFlags.per_dataset in flags or MaskFlags.alpha in flags else "values"
-
-
-def _stored(dataset: Any, i: int) -> Stored:
-    tags = dataset.tags(i + 1)
-    interpretation = dataset.colorinterp[i]
-    colours = None
-    if interpretation == ColorInterp.palette:
-        colours = {
-            value: f"#{r:02x}{g:02x}{b:02x}"
-            for value, (r, g, b, a) in dataset.colormap(i + 1).items()
-            if a or r or g or b
-        }
-        if all(colour == f"#{value:02x}{value:02x}{value:02x}" for value, colour in colours.items()):
-            # A ramp of greys is a picture, however the file calls it.
-            colours, interpretation = None, ColorInterp.gray
-    return Stored(
-        dtype=str(dataset.dtypes[i]),
-        description=dataset.descriptions[i] or None,
-        nodata=dataset.nodatavals[i],
-        scale=float(dataset.scales[i]),
-        offset=float(dataset.offsets[i]),
-        units=dataset.units[i] or None,
-        interpretation=interpretation.name,
-        wavelength=_wavelength(tags, dataset.tags(i + 1, ns="IMAGERY")),
-        classes=_class_names(tags),
-        colours=colours,
-        tags=tags,
-    )
-
-
-def _class_names(tags: Mapping[str, str]) -> dict[int, str] | None:
-    """Class names in a band's tags: a table in JSON as Swath writes it, or `class_3 = water` as some producers do."""
-    if tags.get("kind") == "categorical" and "classes" in tags:
-        return {int(value): name for value, name in json.loads(tags["classes"]).items()}
-    found = {
-        int(key[6:]): value for key, value in tags.items() if key.lower().startswith("class_") and key[6:].isdigit()
-    }
-    return found or None
-
-
-def _wavelength(*spaces: Mapping[str, str]) -> tuple[float, float, float] | None:
-    """Centre and width from a band's metadata: GDAL's IMAGERY domain counts in um, ENVI headers say which unit."""
-    tags = {key.casefold(): value for space in spaces for key, value in space.items()}
-    try:
-        if "central_wavelength_um" in tags:
-            centre, width, factor = float(tags["central_wavelength_um"]), float(tags.get("fwhm_um", 0)), 1000.0
-        elif "wavelength" in tags:
-            units = tags.get("wavelength_units", "").casefold()
-            factor = {"nanometers": 1.0, "nm": 1.0, "micrometers": 1000.0, "um": 1000.0}.get(units, 0.0)
-            centre, width = float(tags["wavelength"]), float(tags.get("fwhm", 0))
-        else:
-            return None
-    except ValueError:
-        return None
-    if factor == 0 or centre <= 0:
-        return None
-    return tuple(round(value * factor, 3) for value in (centre - width / 2, centre, centre + width / 2))  # type: ignore[return-value]  # three values
-
-
-def _tags(dataset: Any) -> dict[str, str]:
-    merged = dict(dataset.tags())
-    for space in ("IMAGERY", "EXIF", "PRODUCT_METADATA"):
-        merged |= dataset.tags(ns=space)
-    return merged
-
-
-def _crs(dataset: Any) -> str | None:
-    if dataset.crs is None:
-        return None
-    code = dataset.crs.to_epsg(confidence_threshold=100) if dataset.crs.is_epsg_code else None
-    return f"EPSG:{code}" if code else str(dataset.crs.to_wkt())
 
 
 def _brief(error: BaseException) -> str:
