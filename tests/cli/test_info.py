@@ -185,6 +185,17 @@ def test_without_pixels(shared_data: Path) -> None:
     assert "2 % to 98 %" not in run("info", "--no-pixels", shared_data / FILES[0]).stdout
 
 
+def test_models_are_looked_up_when_asked_for(shared_data: Path) -> None:
+    import swath
+    from swath.predict.match import can_take
+
+    path = shared_data / FILES[0]
+    assert json.loads(run("info", "--json", path).stdout)["models"] is None
+    asked = run("info", "--json", "--no-pixels", "--models", path)
+    assert asked.exit_code == 0, asked.stderr
+    assert json.loads(asked.stdout)["models"] == can_take(swath.open(path))
+
+
 def test_paths_with_spaces_and_letters_of_any_kind(shared_data: Path, tmp_path: Path) -> None:
     import shutil
 

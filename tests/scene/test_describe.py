@@ -17,7 +17,8 @@ from affine import Affine
 from odc.geo.geobox import GeoBox
 
 import swath
-from swath.scene.describe import Description, describe, text
+from swath.scene.describe import describe, text
+from swath.scene.facts import Description
 from swath.scene.sample import take_sample
 
 ODD = "odd_geotiffs"

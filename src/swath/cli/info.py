@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterable, Iterator
+from dataclasses import replace
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -15,7 +16,7 @@ if TYPE_CHECKING:
     from rich.console import RenderableType
     from rich.table import Table
 
-    from swath.scene.describe import BandFacts, Description
+    from swath.scene.facts import BandFacts, Description
     from swath.scene.scene import Scene
 
 _MOST_ROWS = 60
@@ -35,6 +36,9 @@ def info(
     no_pixels: Annotated[
         bool, typer.Option("--no-pixels", help="Read no pixels: no value ranges, no shares, no shifts.")
     ] = False,
+    models: Annotated[
+        bool, typer.Option("--models", help="Also which models can take it; slower, since networks are loaded.")
+    ] = False,
 ) -> None:
     """Say what each file is: sensor, grid, bands, dates, values, and what is odd about it."""
     from swath.cli import say
@@ -46,7 +50,7 @@ def info(
     for group in groups:
         try:
             scene = open_paths(group, sensor=sensor, bands=bands, dates=dates, grid=grid, complex=complex)
-            found = _described(scene, pixels=not no_pixels)
+            found = _described(scene, pixels=not no_pixels, models=models)
         except SwathError as error:
             if len(groups) == 1:
                 raise
@@ -68,10 +72,15 @@ def info(
         raise typer.Exit(1)
 
 
-def _described(scene: Scene, *, pixels: bool) -> Description:
+def _described(scene: Scene, *, pixels: bool, models: bool) -> Description:
     from swath.scene.describe import describe
 
-    return describe(scene, pixels=pixels)
+    found = describe(scene, pixels=pixels)
+    if not models:
+        return found
+    from swath.predict.match import can_take
+
+    return replace(found, models=tuple(can_take(scene)))
 
 
 def _print(found: Description, scene: Scene) -> None:

@@ -13,12 +13,13 @@ if TYPE_CHECKING:
 
 Show = Literal["natural", "false"]
 
-_COMPOSITES: Mapping[Show, tuple[tuple[str, ...], ...]] = {
+_COMPOSITES: Mapping[str, tuple[tuple[str, ...], ...]] = {
     # One common name per channel; where a sensor has no band of that name, the next is tried.
     "natural": (("red",), ("green", "green05"), ("blue",)),
     "false": (("nir", "nir08"), ("red",), ("green", "green05")),
 }
 _SAR_PAIRS = (("VV", "VH"), ("HH", "HV"))
+
 UNIT_LABELS = {
     "metre": "m", "kelvin": "K", "celsius": "°C", "db": "dB", "percent": "%", "degree": "°", "pascal": "Pa",
     "dn": "stored numbers", "display": "0 to 255", "index": "", "1": "", "class": "", "flags": "",
@@ -32,10 +33,10 @@ def choose_bands(scene: Scene, bands: Show | Sequence[BandKey] | BandKey | None)
     Raises:
         SensorError: no such band, or neither one nor three.
     """
-    if bands in ("natural", "false"):
-        found = _composite(scene.bands, bands)  # type: ignore[arg-type]  # one of the two words, as just compared
+    if isinstance(bands, str) and bands in _COMPOSITES:
+        found = _composite(scene.bands, bands)
         if found is None:
-            wants = ", ".join(" or ".join(names) for names in _COMPOSITES[bands])  # type: ignore[index]  # as above
+            wants = ", ".join(" or ".join(names) for names in _COMPOSITES[bands])
             have = ", ".join(label(band) for band in scene.bands[:12]) + (" ..." if len(scene.bands) > 12 else "")
             raise SensorError(
                 f"{bands} colour needs {wants}; the scene has {have}; name three of its bands with bands=['A', 'B', "
@@ -65,7 +66,7 @@ def label(band: Band) -> str:
     return f"{name} {band.common_name}" if band.common_name and band.common_name != band.name else band.title or name
 
 
-def _composite(bands: Sequence[Band], show: Show) -> list[int] | None:
+def _composite(bands: Sequence[Band], show: str) -> list[int] | None:
     by_name = {band.common_name: i for i, band in reversed(list(enumerate(bands))) if band.common_name}
     found = [next((by_name[name] for name in names if name in by_name), None) for names in _COMPOSITES[show]]
     return [i for i in found if i is not None] if None not in found else None

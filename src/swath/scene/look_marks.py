@@ -137,7 +137,7 @@ def draw_ramp(ax: Axes, ramp: Ramp) -> None:
     from matplotlib.colors import Normalize
 
     bar = Colorbar(ax, ScalarMappable(Normalize(ramp.low, ramp.high), ramp.colours), extend="both", extendfrac=0.02)
-    bar.outline.set_visible(False)  # type: ignore[operator]  # matplotlib's types take the spine for a property
+    bar.ax.spines["outline"].set_visible(False)
     bar.set_label(ramp.label, color=INK, fontsize=9, parse_math=False)
     ax.tick_params(labelsize=8, colors=INK, width=0.6, length=3)
 

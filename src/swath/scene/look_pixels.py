@@ -203,14 +203,14 @@ def _stretch_words(percentiles: tuple[float, float] | None) -> str:
 def _scaled(values: NDArray[np.float32], low: float, high: float) -> NDArray[np.uint8]:
     with np.errstate(invalid="ignore"):
         part = np.clip((values - low) / (high - low), 0, 1)
-    return np.rint(np.nan_to_num(part) * 255).astype(np.uint8)
+    return np.asarray(np.rint(np.nan_to_num(part) * 255), dtype=np.uint8)
 
 
 def _ramped(values: NDArray[np.float32], valid: NDArray[np.bool_], ramp: Ramp) -> NDArray[np.uint8]:
     from matplotlib import colormaps
 
-    table = np.rint(np.asarray(colormaps[ramp.colours](np.arange(256))) * 255).astype(np.uint8)
-    pixels = table[_scaled(values, ramp.low, ramp.high)]
+    table = np.asarray(np.rint(np.asarray(colormaps[ramp.colours](np.arange(256))) * 255), dtype=np.uint8)
+    pixels: NDArray[np.uint8] = table[_scaled(values, ramp.low, ramp.high)]
     pixels[~valid] = 0
     return pixels
 

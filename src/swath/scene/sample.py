@@ -109,7 +109,9 @@ def _read(
     scene: Scene, dates: Sequence[int], window: Any, shape: tuple[int, int] | None
 ) -> tuple[NDArray[np.float32], NDArray[np.bool_], tuple[str, ...]]:
     """Read date by date; where a date fails, band by band, so that one bad file does not hide the others."""
-    values, valid, damage = [], [], {}
+    values: list[NDArray[np.float32]] = []
+    valid: list[NDArray[np.bool_]] = []
+    damage: dict[str, None] = {}
     for date in dates:
         try:
             one, ok = scene.read(window, dates=date, shape=shape)

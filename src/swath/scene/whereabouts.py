@@ -144,7 +144,7 @@ def _holds(grid: GeoBox, longitude: float, latitude: float) -> bool:
     if not (math.isfinite(x) and math.isfinite(y) and abs(again - latitude) < 1e-6):
         return False
     column, row = ~grid.affine @ (x, y)
-    return 0 < column < grid.shape.x and 0 < row < grid.shape.y
+    return bool(0 < column < grid.shape.x and 0 < row < grid.shape.y)
 
 
 def _transform(
