@@ -78,7 +78,7 @@ def grid_like(scene: Scene, crs: str | None = None, resolution: float | None = N
 
 
 def _own(reader: Any) -> Reader:
-    """The reader before it was aligned."""
-    while isinstance(reader, Shifted | Warped):
+    """The reader before it was aligned; what has no place of its own keeps the one that it was given."""
+    while isinstance(reader, Shifted | Warped) and reader._source.grid.crs is not None:
         reader = reader._source
     return reader  # type: ignore[no-any-return]  # what Shifted and Warped hold is a Reader
