@@ -13,11 +13,16 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 import swath
-from swath.models.card import MeanStd
+from swath.models.card import MeanStd, ReceptiveField
 from swath.models.model import Model
 from swath.predict.feed import SceneFeed
 from swath.tasks import task_for
 
+FIELDS = {
+    "flat": ReceptiveField(radius=71, halo=72, stride=8),
+    "unet": ReceptiveField(radius=311, halo=288, stride=32),
+}
+"""What `Model.probe_field` finds, which takes it a minute; a long test holds it against that."""
 SENSOR = "sentinel-2-l1c@pre-04.00"
 CLASSES = ("water", "trees", "fields", "roofs", "roads")
 
@@ -47,7 +52,10 @@ class Box(nn.Module):
 
     def __init__(self, classes: int = len(CLASSES)) -> None:
         super().__init__()
-        self.mean = nn.AvgPool2d(33, stride=1, padding=16, count_include_pad=False)
+        down, along = (
+            {"kernel_size": size, "stride": 1, "padding": pad} for size, pad in (((33, 1), (16, 0)), ((1, 33), (0, 16)))
+        )
+        self.mean = nn.Sequential(nn.AvgPool2d(**down), nn.AvgPool2d(**along))
         self.mix = nn.Conv2d(4, classes, 1)
 
     def forward(self, x: Tensor) -> Tensor:
@@ -103,16 +111,27 @@ class Labels(nn.Module):
         return self.head(x.mean((2, 3)))
 
 
-def unet(encoder: str = "resnet18", classes: int = len(CLASSES)) -> nn.Module:
-    """A U-Net of random weights; `settle` makes its answers vary."""
-    return smp.Unet(encoder, encoder_weights=None, in_channels=4, classes=classes)
+def unet(encoder: str = "resnet18", classes: int = len(CLASSES), depth: int = 5) -> nn.Module:
+    """A U-Net of random weights; `settle` makes its answers vary. One of less depth sees less, and takes less time."""
+    channels = (256, 128, 64, 32, 16)[5 - depth :]
+    return smp.Unet(
+        encoder, encoder_weights=None, in_channels=4, classes=classes, encoder_depth=depth, decoder_channels=channels
+    )
+
+
+def flat() -> nn.Module:
+    """A U-Net of three levels."""
+    return unet(depth=3)
 
 
 def settle(network: nn.Module, x: Tensor) -> None:
     """Let batch norms see images, and bring the logits to mean 0 and deviation 1, so that no class always wins."""
     network.train()
+    for module in network.modules():
+        if isinstance(module, nn.BatchNorm2d):
+            module.momentum = None  # the plain mean of what it sees
     with torch.no_grad():
-        for _ in range(20):
+        for _ in range(2):
             network(x)
         network.eval()
         std, mean = torch.std_mean(network(x), (0, 2, 3))
@@ -124,8 +143,17 @@ def settle(network: nn.Module, x: Tensor) -> None:
 def model(network: nn.Module | str, scene: swath.Scene, task: Any = "segmentation", **about: Any) -> Model:
     """A model for a scene, its field measured, the same each time."""
     torch.manual_seed(3)
-    made = {"box": Box, "everywhere": Everywhere, "finer": Finer, "coarser": Coarser, "labels": Labels, "unet": unet}
-    network = made[network]() if isinstance(network, str) else network
+    makers = {
+        "box": Box,
+        "everywhere": Everywhere,
+        "finer": Finer,
+        "coarser": Coarser,
+        "labels": Labels,
+        "unet": unet,
+        "flat": flat,
+    }
+    made = network if isinstance(network, str) else ""
+    network = makers[network]() if isinstance(network, str) else network
     values, valid = scene.read(
         np.s_[max(0, scene.shape[2] - 256) : scene.shape[2], max(0, scene.shape[3] - 256) : scene.shape[3]]
     )
@@ -137,8 +165,8 @@ def model(network: nn.Module | str, scene: swath.Scene, task: Any = "segmentatio
     about = {"classes": CLASSES, "normalisation": norms} | about
     wrapped = Model.wrap(network, task=task, like=scene, **about)
     if isinstance(network, smp.Unet):
-        settle(network, wrapped.normalise(values, valid)[:, :, -192:, -192:])
-    return wrapped.with_card(field=wrapped.probe_field())
+        settle(network, wrapped.normalise(values, valid)[:, :, -128:, -128:])
+    return wrapped.with_card(field=FIELDS.get(made) or wrapped.probe_field(effective=False))
 
 
 def whole_image(own: Model, scene: swath.Scene, step: int) -> NDArray[np.float32]:

@@ -70,7 +70,8 @@ def predict(
         overlap: of blended tiles, in pixels or as a share of the tile; None: a quarter.
         batch: tiles that are run at once; None: by the device.
         workers: threads that read; None: by the machine.
-        precision: `auto` takes bfloat16 where it is faster here and at least 99.9 % of the classes stay the same.
+        precision: `auto` takes bfloat16 where it is faster here and at least 99.9 % of the classes stay the same;
+            with `exact` it is float32.
         probabilities: keep the probability of each class, in steps of 1/250 or as `float32`.
         confidence: keep the probability of the answer, and the disagreement of what was merged.
         threshold: probability above which the answer is yes, of two classes; None: as the card says.
@@ -132,6 +133,8 @@ def predict(
         device=None if named is None else tuple(str(one) for one in named),
     )
     asked = {"stitch": stitch, "exact": exact, "tile": tile, "overlap": overlap, "tta": tta, **kept, **settle}
+    if exact and precision == "auto":
+        precision = "float32"
     run = Prediction(scene, work, precision=precision, arguments=asked, source=source, cluster=cluster)
     product = Product.of(run)
     if out is not None:

@@ -186,7 +186,7 @@ def devices_of(device: str | torch.device | Sequence[str | torch.device] | None)
             torch.empty(1, device=one)
     except (RuntimeError, AssertionError) as error:
         said = " ".join(str(error).split())[:120]
-        raise PredictError(f"device={device!r} cannot be used ({said}); leave it out, or say device='cpu'") from error
+        raise PredictError(f"device={', '.join(map(str, named))} cannot be used ({said}); leave it out, or say device='cpu'") from error
     return [torch.device("cuda", one.index or 0) if one.type == "cuda" else one for one in found]
 
 
