@@ -1,4 +1,4 @@
-"""What Swath does today, on real imagery that lies in this repository: `make demo`.
+"""What Swath does today, on real imagery that lies in this repository: `make demo` (or `examples/demo.py FOLDER`).
 
 Two Sentinel-2 images of the south of Paris (2015 and 2018; Copernicus, free) and a piece of ESA's WorldCover 2021. The
 network is NDVI with its usual threshold: it has nothing to be trained, and goes through the same engine as any other.
@@ -6,6 +6,7 @@ network is NDVI with its usual threshold: it has nothing to be trained, and goes
 
 from __future__ import annotations
 
+import sys
 import time
 from pathlib import Path
 
@@ -16,7 +17,7 @@ import swath
 from swath.models import ClassLabel
 
 HERE = Path(__file__).resolve().parent.parent
-DATA, OUT = HERE / "tests" / "data", HERE / "demo"
+DATA = HERE / "tests" / "data"
 SENSOR = "sentinel-2-l1c@pre-04.00"
 
 
@@ -39,13 +40,13 @@ class Vegetation(nn.Module):
         return torch.cat([-logit / 2, logit / 2], dim=1)
 
 
-def main() -> None:
+def main(out: Path) -> None:
     started = time.perf_counter()
-    OUT.mkdir(exist_ok=True)
+    out.mkdir(parents=True, exist_ok=True)
     pair = swath.open(DATA / "paris_2015.tif", DATA / "paris_2018.tif", sensor=SENSOR, dates=["2015", "2018"])
     print(pair, end="\n\n")
-    pair.look(str(OUT / "paris.png"))
-    swath.open(DATA / "worldcover_2021.tif").look(str(OUT / "worldcover.png"))
+    pair.look(str(out / "paris.png"))
+    swath.open(DATA / "worldcover_2021.tif").look(str(out / "worldcover.png"))
 
     model = swath.Model.wrap(
         Vegetation(),
@@ -60,16 +61,16 @@ def main() -> None:
     print("vegetation by NDVI, in ha")
     for i, year in enumerate(pair.names):
         product = swath.predict(pair.select(dates=i), model)
-        product.save(OUT / f"vegetation_{year}.tif", overwrite=True)
-        product.vectors(OUT / f"vegetation_{year}.gpkg", classes=["vegetation"], min_area=1000, overwrite=True)
-        product.look(str(OUT / f"vegetation_{year}.png"))
+        product.save(out / f"vegetation_{year}.tif", overwrite=True)
+        product.vectors(out / f"vegetation_{year}.gpkg", classes=["vegetation"], min_area=1000, overwrite=True)
+        product.look(str(out / f"vegetation_{year}.png"))
         print(f"  {year}  {product.areas()['vegetation']:6.1f}")
 
-    print(f"\n{time.perf_counter() - started:.0f} s. Look into {OUT.relative_to(HERE)}/:")
-    for path in sorted(OUT.iterdir()):
+    print(f"\n{time.perf_counter() - started:.0f} s. Look into {out}:")
+    for path in sorted(out.iterdir()):
         if not path.name.endswith(".aux.xml"):
             print(f"  {path.name}")
 
 
 if __name__ == "__main__":
-    main()
+    main(Path(sys.argv[1]) if len(sys.argv) > 1 else HERE / "demo")

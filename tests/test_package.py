@@ -1,0 +1,72 @@
+"""The package as a whole: quick to import, and its demo and its README do what they say."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+import rasterio
+from PIL import Image
+
+ROOT = Path(__file__).parent.parent
+HEAVY = ("torch", "rasterio", "xarray", "geopandas", "matplotlib", "pandas", "scipy", "numpy")
+
+
+def run(*command: str, cwd: Path | None = None) -> subprocess.CompletedProcess[str]:
+    environment = {key: value for key, value in os.environ.items() if key != "PYTHONDONTWRITEBYTECODE"}
+    return subprocess.run(command, capture_output=True, text=True, check=True, cwd=cwd, env=environment)
+
+
+def test_import_is_quick_and_light() -> None:
+    code = (
+        "import sys, time; start = time.process_time(); import swath; spent = time.process_time() - start; "
+        f"import json; print(json.dumps([spent, [m for m in {HEAVY!r} if m in sys.modules]]))"
+    )
+    spent, heavy = json.loads(run(sys.executable, "-c", code).stdout)
+    assert spent < 1
+    assert heavy == []
+
+
+def test_every_name_at_the_top_is_there() -> None:
+    import swath
+
+    for name in swath.__all__:
+        assert getattr(swath, name) is not None
+    with pytest.raises(AttributeError, match="no attribute 'nothing'"):
+        swath.nothing
+
+
+def test_the_demo(tmp_path: Path) -> None:
+    said = run(sys.executable, str(ROOT / "examples" / "demo.py"), str(tmp_path / "demo")).stdout
+    hectares = {year: float(area) for year, area in re.findall(r"^  (20\d\d) +([\d.]+)$", said, re.MULTILINE)}
+    for year, area in hectares.items():
+        with rasterio.open(ROOT / "tests" / "data" / f"paris_{year}.tif") as dataset:
+            red, nir = dataset.read([3, 4]).astype(float)
+        green = ((nir - red) / (nir + red) > 0.25).sum()
+        assert area == pytest.approx(green * 10.517**2 / 1e4, rel=0.01)  # 10.517 m: a pixel on the ground
+    out = tmp_path / "demo"
+    for name in re.findall(r"^  (\S+\.\S+)$", said, re.MULTILINE):
+        assert (out / name).stat().st_size > 0
+    with Image.open(out / "vegetation_2018.png") as picture:
+        assert len(np.unique(np.asarray(picture.convert("RGB")).reshape(-1, 3), axis=0)) > 1000
+    with rasterio.open(out / "vegetation_2018.tif") as dataset:
+        assert dataset.tags(ns="IMAGE_STRUCTURE")["LAYOUT"] == "COG"
+
+
+def test_links_of_the_documents_lead_somewhere() -> None:
+    for page in (ROOT / "README.md", *ROOT.glob("docs/*.md"), ROOT / "CONTRIBUTING.md"):
+        for target in re.findall(r"\]\((?!https?:)([^)#]+)", page.read_text(encoding="utf-8")):
+            assert (page.parent / target).exists(), f"{page.name}: {target}"
+
+
+def test_what_the_readme_shows_is_what_info_says(own_data: Path) -> None:
+    readme = " ".join((ROOT / "README.md").read_text(encoding="utf-8").split())
+    command = [str(Path(sys.executable).parent / "swath"), "info", "tests/data/paris_2015.tif"]
+    for line in run(*command, cwd=ROOT).stdout.splitlines():
+        assert " ".join(line.split())[:70] in readme
