@@ -7,15 +7,15 @@ import shutil
 from pathlib import Path
 
 import numpy as np
-import pytest
 from affine import Affine
 from odc.geo.geobox import GeoBox
 from shapely.geometry import box
 
 import swath
-from swath.errors import MatchError
 from swath.models.card import Card, CardBand, ClassLabel, DatesRule, Input, Output
-from swath.predict.feed import SceneFeed, SceneInput, fingerprints, uncut
+from swath.predict.feed import fingerprints, uncut
+from swath.predict.match import match
+from swath.scene.align import same_grid
 
 SENSOR = "sentinel-2-l1c@pre-04.00"
 GRID = GeoBox((40, 50), Affine(10, 0, 600_000, 0, -10, 5_000_000), "EPSG:32631")
@@ -35,10 +35,10 @@ def test_a_cut_scene_is_an_extent_of_the_whole(shared_data: Path) -> None:
     height = scene.grid.shape.y
     outline = box(*scene.grid[100:300, 50:250].boundingbox.bbox).buffer(-0.002)
     cut = scene.select(window=np.s_[20:700, 10:600]).select(geometry=outline)
-    feed = SceneFeed.of(cut, card(scene))
+    feed = match(cut, card(scene))
     assert feed.grid == scene.grid
     rows, columns = feed.extent
-    assert cut.grid == scene.grid[rows, columns]
+    assert same_grid(cut.grid, scene.grid[rows, columns])
     window = np.s_[rows.start - 30 : rows.stop + 40, height - 10 : height + 20]
     values, valid = feed.inputs[0].read(window)
     expected, where = scene.read(window, boundless=True)
@@ -47,25 +47,10 @@ def test_a_cut_scene_is_an_extent_of_the_whole(shared_data: Path) -> None:
     inside = feed.inside(cut.grid)
     assert inside is not None
     np.testing.assert_array_equal(inside, cut.read()[1][0, 0])
-    assert SceneFeed.of(scene, card(scene)).inside(scene.grid) is None
+    assert match(scene, card(scene)).inside(scene.grid) is None
     assert uncut(cut).outline is None
     again = pickle.loads(pickle.dumps(feed))
     np.testing.assert_array_equal(again.inputs[0].read(np.s_[5:50, 5:60])[0], scene.read(np.s_[5:50, 5:60])[0])
-
-
-def test_a_pair_wants_both_dates_and_a_series_any() -> None:
-    values = np.ones((3, 2, 40, 50), dtype=np.float32)
-    values[0, 0, :10] = np.nan
-    values[1, 1, :, :10] = np.nan
-    values[:, :, 30:] = np.nan
-    scene = swath.Scene.from_array(values, GRID)
-    _, every = SceneInput(scene, DatesRule(min=3, max=3, given="arguments")).read(np.s_[0:40, 0:50])
-    _, any_ = SceneInput(scene, DatesRule(min=1, max=None)).read(np.s_[0:40, 0:50])
-    assert every[10:30, 10:].all()
-    assert not every[:10].any()
-    assert not every[:, :10].any()
-    assert any_[:30].all()
-    assert not any_[30:].any()
 
 
 def test_fingerprints_tell_a_changed_file_and_changed_arrays(shared_data: Path, tmp_path: Path) -> None:
@@ -78,11 +63,3 @@ def test_fingerprints_tell_a_changed_file_and_changed_arrays(shared_data: Path, 
     values = np.zeros((1, 40, 50), dtype=np.float32)
     one = fingerprints(swath.Scene.from_array(values, GRID))
     assert fingerprints(swath.Scene.from_array(values + 1, GRID)) != one
-
-
-def test_what_does_not_fit_is_refused() -> None:
-    scene = swath.Scene.from_array(np.ones((2, 40, 50), dtype=np.float32), GRID)
-    with pytest.raises(MatchError, match="takes 2 bands; the scene has 1"):
-        SceneFeed.of(scene.select(bands=[scene.bands[0].name]), card(scene))
-    with pytest.raises(MatchError, match="1 date"):
-        SceneFeed.of(scene, card(scene, DatesRule(min=2, max=2)))

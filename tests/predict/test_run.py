@@ -23,7 +23,7 @@ from swath.models.model import Model
 from swath.predict import predict
 from swath.predict.product import Product
 
-from .toys import Box, Everywhere, large, model, oscd, whole_image
+from .toys import Box, Everywhere, large, model, oscd, shown, whole_image
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -203,7 +203,7 @@ def test_odd_sizes_are_covered_fully(shared_data: Path, name: str, shape: tuple[
     own = small(name, shared_data)
     own = own.with_card(tile={"size": 128, "multiple": own.card.tile.multiple})
     values, _ = whole.read(np.s_[50 : 50 + shape[0], 60 : 60 + shape[1]])
-    scene = swath.Scene.from_array(values, GeoBox(shape, whole.grid.affine, whole.grid.crs))
+    scene = shown(values, GeoBox(shape, whole.grid.affine, whole.grid.crs))
     product = predict(scene, own, tile=128, probabilities="float32")
     _, likely, valid = probabilities(product)
     scale = own.card.output.scale or 1 / 128
@@ -229,14 +229,14 @@ def test_nodata_is_marked_and_looked_through(scene: swath.Scene, boxes: Model) -
     network.load_state_dict(boxes.network.state_dict())
     empty = values.copy()
     empty[:, :, :, 300:] = np.nan
-    half = swath.Scene.from_array(empty[0], scene.grid)
+    half = shown(empty[0], scene.grid)
     classes, answered = predict(half, replace(boxes, network=network), tile=128, batch=1).read()
     np.testing.assert_array_equal(answered[0], np.isfinite(empty[0]).all(axis=0))
     assert (classes[0][~answered[0]] == 255).all()
     full = len(calls)
     predict(scene, replace(boxes, network=network), tile=128, batch=1).read()
     assert full < 0.6 * (len(calls) - full)
-    nothing = swath.Scene.from_array(np.full_like(values[0], np.nan), scene.grid)
+    nothing = shown(np.full_like(values[0], np.nan), scene.grid)
     assert not predict(nothing, boxes).read()[1].any()
 
 
@@ -279,7 +279,7 @@ def test_flips_and_turns_are_averaged_and_their_disagreement_told(scene: swath.S
     for flip in (False, True):
         for turns in range(4):
             seen = np.rot90(values[:, :, :, ::-1] if flip else values, turns, (2, 3)).copy()
-            turned = swath.Scene.from_array(seen[0], GeoBox(seen.shape[2:], scene.grid.affine, scene.grid.crs))
+            turned = shown(seen[0], GeoBox(seen.shape[2:], scene.grid.affine, scene.grid.crs))
             answer = np.rot90(whole_image(own, turned, 1), -turns, (1, 2))
             views.append(answer[:, :, ::-1] if flip else answer)
     out = np.s_[600:800, 800:940]

@@ -9,13 +9,14 @@ import numpy as np
 import segmentation_models_pytorch as smp
 import torch
 from numpy.typing import NDArray
+from odc.geo.geobox import GeoBox
 from torch import Tensor, nn
 from torch.nn import functional
 
 import swath
 from swath.models.card import MeanStd, ReceptiveField
 from swath.models.model import Model
-from swath.predict.feed import SceneFeed
+from swath.predict.match import match
 from swath.tasks import task_for
 
 FIELDS = {
@@ -33,6 +34,11 @@ def oscd(folder: Path, city: str = "pisa", *times: int) -> swath.Scene:
     return swath.open(*paths, sensor=SENSOR)
 
 
+def shown(values: NDArray[np.float32], grid: GeoBox) -> swath.Scene:
+    """Reflectances in memory as a scene of the same four bands."""
+    return swath.Scene.from_array(values, grid, sensor="sentinel-2-l1c@values", bands=["B02", "B03", "B04", "B08"])
+
+
 def large(folder: Path, height: int, width: int) -> swath.Scene:
     """A real scene repeated, mirrored at each turn so that there is no seam, with a wedge and holes of nodata."""
     values, _ = oscd(folder).read()
@@ -42,9 +48,7 @@ def large(folder: Path, height: int, width: int) -> swath.Scene:
     wide[:, y + 2 * x < height // 2] = np.nan
     wide[:, (y % 401 < 60) & (x % 397 < 50)] = np.nan
     grid = oscd(folder).grid
-    from odc.geo.geobox import GeoBox
-
-    return swath.Scene.from_array(wide, GeoBox((height, width), grid.affine, grid.crs))
+    return shown(wide, GeoBox((height, width), grid.affine, grid.crs))
 
 
 class Box(nn.Module):
@@ -171,7 +175,7 @@ def model(network: nn.Module | str, scene: swath.Scene, task: Any = "segmentatio
 
 def whole_image(own: Model, scene: swath.Scene, step: int) -> NDArray[np.float32]:
     """Activated answer of the network to the whole image, padded at the bottom and the right: `[K, h, w]`."""
-    values, _ = SceneFeed.of(scene, own.card).inputs[0].read(np.s_[0 : scene.shape[2], 0 : scene.shape[3]])
+    values, _ = match(scene, own.card).inputs[0].read(np.s_[0 : scene.shape[2], 0 : scene.shape[3]])
     x = own.normalise(values[None], np.ones((1, 1, 1, 1), dtype=bool))
     height, width = scene.shape[2:]
     x = functional.pad(x, (0, -width % step, 0, -height % step), value=own.card.inputs[0].fill)

@@ -6,6 +6,7 @@ product = swath.predict(scene, model, out="map.tif")  # made and written
 
 from __future__ import annotations
 
+import math
 import os
 import sys
 from collections.abc import Sequence
@@ -92,10 +93,10 @@ def predict(
         PredictError: options contradict the card or one another, or memory does not suffice.
         SwathError: the scene cannot be read or the map cannot be written.
     """
-    from swath.errors import MatchError, PredictError
+    from swath.errors import PredictError
     from swath.models.model import Model
     from swath.models.registry import load
-    from swath.predict.feed import SceneFeed
+    from swath.predict.match import match
     from swath.predict.plan import Plan
     from swath.predict.product import Product
     from swath.predict.run import Prediction
@@ -109,13 +110,20 @@ def predict(
     card = model.card
     if task is not None and task != card.task:
         raise PredictError(f"{card.name} was made for {card.task}, not for {task}; leave out task=, or take another")
-    if settle:
-        raise MatchError(f"{', '.join(settle)} settles nothing here: the scene is taken as it is")
     scene = _cut(scene, extent)
-    feed = SceneFeed.of(scene, card)
+    feed = match(scene, card, **settle)
     if card.field is None and stitch != "blend":
         model = model.with_card(field=model.probe_field())
-    plan = Plan.of(feed.grid, model.card, extent=feed.extent, stitch=stitch, exact=exact, tile=tile, overlap=overlap)
+    plan = Plan.of(
+        feed.grid,
+        model.card,
+        extent=feed.extent,
+        stitch=stitch,
+        exact=exact,
+        tile=tile,
+        overlap=overlap,
+        align=math.lcm(*(one.ratio.denominator for one in feed.inputs)),
+    )
     kept = {"probabilities": probabilities, "confidence": confidence, "threshold": threshold}
     options = OutputOptions(
         probabilities=probabilities, confidence=confidence, threshold=threshold, spread=tta or plan.stitch == "blend"

@@ -186,7 +186,8 @@ def devices_of(device: str | torch.device | Sequence[str | torch.device] | None)
             torch.empty(1, device=one)
     except (RuntimeError, AssertionError) as error:
         said = " ".join(str(error).split())[:120]
-        raise PredictError(f"device={', '.join(map(str, named))} cannot be used ({said}); leave it out, or say device='cpu'") from error
+        asked = ", ".join(map(str, named))
+        raise PredictError(f"device={asked} cannot be used ({said}); leave it out, or say device='cpu'") from error
     return [torch.device("cuda", one.index or 0) if one.type == "cuda" else one for one in found]
 
 

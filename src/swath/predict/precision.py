@@ -67,7 +67,7 @@ def fitting_precision(work: Work) -> Precision:
 def _has_bfloat16(device: torch.device) -> bool:
     """Whether the device computes in bfloat16 itself, as far as torch tells."""
     if device.type == "cuda":
-        return torch.cuda.is_bf16_supported(including_emulation=False)
+        return bool(torch.cuda.is_bf16_supported(including_emulation=False))
     if device.type != "cpu" or not hasattr(torch.cpu, "get_capabilities"):
         return device.type == "cpu"
     known = torch.cpu.get_capabilities()

@@ -28,7 +28,7 @@ from swath.scene.write import CogWriter
 from swath.scene.write.atomic import check_target
 from swath.tasks.task import MAIN, Files
 
-_COMMITS = 100
+_COMMITS = 50
 """A run notes what is done at least so many times."""
 
 

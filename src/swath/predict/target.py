@@ -6,6 +6,7 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from swath.errors import SwathError
 from swath.predict.blocks import Block, size_of
 from swath.predict.work import Arrays, Work
 from swath.scene.write import CogWriter
@@ -42,13 +43,18 @@ class Target:
         Raises:
             WriteError: a file is there already, cannot be written, or was begun by another job.
         """
-        return {
-            key: CogWriter(
-                self.paths[key], work.plan.out, layers, overwrite=self.overwrite, resume=resume, job=self.job
-            )
-            for key, layers in work.files.items()
-            if key not in without
-        }
+        made: dict[str, CogWriter] = {}
+        try:
+            for key, layers in work.files.items():
+                if key not in without:
+                    path, grid = self.paths[key], work.plan.out
+                    made[key] = CogWriter(path, grid, layers, overwrite=self.overwrite, resume=resume, job=self.job)
+        except SwathError:
+            if not resume:
+                for writer in made.values():
+                    writer.discard()
+            raise
+        return made
 
 
 def put(writers: Mapping[str, CogWriter], block: Block, arrays: Arrays | None, work: Work) -> None:
