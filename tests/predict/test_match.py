@@ -206,6 +206,15 @@ def test_bands_that_nothing_is_known_of_are_refused_with_the_ways_to_say_it(own_
     assert "units=" not in text, "whole numbers without a scale are no reflectance"
 
 
+def test_two_hundred_bands_still_make_a_message_that_can_be_read() -> None:
+    own = [band.name for band in find_sensor("prisma-l2d").bands if band.wavelength]
+    other = [band.name for band in find_sensor("enmap-l2a").bands if band.wavelength]
+    text = refused(of_bands("enmap-l2a", *other), card_of(image(tuple(own), "prisma-l2d", None, "reflectance")))
+    assert "it has 224 of the 234 bands that the model takes" in text
+    assert "B001, B002, B003, B004, B005 and 219 more" in text
+    assert len(text) < 1000
+
+
 @pytest.mark.parametrize(
     ("bands", "words"),
     [

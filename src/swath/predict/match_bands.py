@@ -8,7 +8,7 @@ from typing import Literal
 
 from swath.errors import SensorError
 from swath.models.needs import CardBand, Input
-from swath.predict.match_words import band_words, is_unknown, known, names, open_with, says_light
+from swath.predict.match_words import band_words, is_unknown, known, names, open_with, says_light, some
 from swath.scene.identify import find_band
 from swath.scene.scene import BandKey, Scene
 from swath.sensors import Band
@@ -198,7 +198,7 @@ def _ambiguity(light: _Light, fits: list[tuple[Rank, Pick]], chosen: Pick | None
         if rank[:2] == best[:2]
         and abs(rank[2] - best[2]) < _EQUAL_NM
         # Neighbours in a spectrum of many narrow bands are nearly the same light, and either will do.
-        and not 0 < abs((bands[index].centre or 0.0) - centre) <= light.given.wavelength_tolerance / 2
+        and not 0 < abs((bands[index].centre or 0.0) - centre) <= light.given.wavelength_tolerance
     ]
     if len(alike) > 1:
         ways = " or ".join(f"bands={{{chosen.wanted.name!r}: {name!r}}}" for name in alike)
@@ -215,12 +215,12 @@ def _told(
     else:
         keys = [asked] if isinstance(asked, str | int | float) else list(asked or [])
         if keys and len(keys) != len(own):
-            return {}, [f"bands= names {len(keys)} bands, and the model takes {len(own)}: {', '.join(own)}"]
+            return {}, [f"bands= names {len(keys)} bands, and the model takes {len(own)}: {some(own)}"]
         pairs = dict(zip(own, keys, strict=False))
     told, problems = {}, []
     for name, key in pairs.items():
         if name not in own:
-            problems.append(f"bands= names {name!r}, which is none of the model's bands: {', '.join(own)}")
+            problems.append(f"bands= names {name!r}, which is none of the model's bands: {some(own)}")
             continue
         try:
             index = find_band(scene.bands, key)
@@ -250,7 +250,7 @@ def _any_bands(scene: Scene, wanted: CardBand, asked: Mapping[str, BandKey] | Se
     if not fit:
         return Pairing((), (f"none of its bands {names(scene)} has a known wavelength{limits}: {open_with((), ())}",))
     left = [band.name for i, band in enumerate(scene.bands) if i not in fit]
-    notes = (f"{', '.join(left)} left out: no wavelength{limits}",) if left and asked is None else ()
+    notes = (f"{some(left)} left out: no wavelength{limits}",) if left and asked is None else ()
     own = [(i, scene.bands[i]) for i in fit]
     return Pairing(
         tuple(
@@ -265,23 +265,17 @@ def _any_bands(scene: Scene, wanted: CardBand, asked: Mapping[str, BandKey] | Se
 def _lacking(light: _Light, lacking: Sequence[CardBand]) -> str:
     """Why bands of the card are fed by nothing, and what settles it."""
     scene, given = light.scene, light.given
-    needs = ", ".join(map(band_words, lacking))
+    needs = some([band_words(band) for band in lacking])
     near = {band.name: found for band in lacking if (found := light.nearest(band)) is not None}
-    same = {band.name for band in scene.bands}
-    stand_in = ", ".join(
-        f"{band.name!r}: {near[band.name][0]!r}"
-        if band.name in near
-        else f"{band.name!r}: {band.name!r}"
-        if band.name in same
-        else f"{band.name!r}: ..."
-        for band in lacking
-    )
+    same = {band.name: repr(band.name) for band in scene.bands}
+    by_name = {band.name: repr(near[band.name][0]) if band.name in near else same.get(band.name) for band in lacking}
+    stand_in = some([f"{name!r}: {found or '...'}" for name, found in by_name.items()])
     if is_unknown(scene, lacking):
         ways = open_with(given.sensors, [band.units for band in lacking])
         what = f"nothing says what light its bands {names(scene)} are, and the model takes {needs}"
         return f"{what}: {ways}, or say which is which, bands={{{stand_in}}}"
     fewer = f"it has {len(scene.bands)} of the {len(given.bands)} bands that the model takes; "
-    why = "; ".join(f"{f'{name}: ' if len(lacking) > 1 else ''}{said}" for name, (_, said) in near.items())
+    why = some([f"{f'{name}: ' if len(lacking) > 1 else ''}{said}" for name, (_, said) in near.items()])
     return (
         f"{fewer if len(scene.bands) < len(given.bands) else ''}"
         f"none of its bands {names(scene)} is {needs}{f' ({why})' if why else ''}: "
@@ -296,4 +290,4 @@ def _notes(scene: Scene, given: Input, picks: Sequence[Pick]) -> Iterable[str]:
         yield f"the model was trained on {', '.join(given.sensors)}; this is {', '.join(other)}"
     bare = [pick.wanted.name for pick in picks if pick.how == "name" and not says_light(pick.wanted)]
     if bare and not scene.sensors:
-        yield f"{', '.join(bare)}: matched by name alone, as neither side says what it is"
+        yield f"{some(bare)}: matched by name alone, as neither side says what it is"

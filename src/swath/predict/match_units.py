@@ -9,7 +9,7 @@ import numpy as np
 
 from swath.models.needs import Input
 from swath.predict.match_bands import Pick
-from swath.predict.match_words import is_unknown, open_with, says_light
+from swath.predict.match_words import is_unknown, open_with, says_light, some
 from swath.scene.reader import Stored
 from swath.scene.scene import Scene
 from swath.sensors import UNITS, conversion
@@ -94,7 +94,7 @@ def _declared(scene: Scene, said: str, indexes: Sequence[int]) -> Iterable[str]:
         return
     other = {scene.bands[i].name: scene.bands[i].units for i in indexes if scene.bands[i].units not in (_UNKNOWN, said)}
     if other:
-        listed = ", ".join(f"{name} is {units}" for name, units in other.items())
+        listed = some([f"{name} is {units}" for name, units in other.items()])
         yield f"units={said!r} is for numbers of unknown units, and {listed}: leave it out"
         return
     if said not in _PLAUSIBLE:
@@ -120,8 +120,7 @@ def _middle(scene: Scene) -> tuple[slice, slice]:
 def _refusal(scene: Scene, given: Input, source: str, target: str, indexes: Sequence[int], asked: bool) -> str:
     """Why units do not fit, and what settles it; `asked`: whether the sensor was asked for already."""
     bands = list(dict.fromkeys(scene.bands[i].name for i in indexes))
-    some = ", ".join(bands[:6]) + (" ..." if len(bands) > 6 else "")
-    found = f"{some} {'is' if len(bands) == 1 else 'are'} {_WORDS.get(source, source)}"
+    found = f"{some(bands)} {'is' if len(bands) == 1 else 'are'} {_WORDS.get(source, source)}"
     cure = _cure(scene, given, source, target, indexes, asked)
     return f"{found}, and the model takes {_WORDS.get(target, target)}: {cure}"
 

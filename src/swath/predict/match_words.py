@@ -12,6 +12,8 @@ from swath.sensors import Band, Recognition, conversion, find_sensor
 
 _MOST = 6
 """Ways that a message lists."""
+_LONG, _FEW = 13, 5
+"""Bands that a message lists: all of a multispectral sensor, a few of a hyperspectral one."""
 
 
 def known(spec: str) -> Recognition | None:
@@ -39,9 +41,15 @@ def band_words(band: CardBand) -> str:
 
 
 def names(scene: Scene) -> str:
-    """The names of a scene's bands; of many, the first and the last."""
-    own = [band.name for band in scene.bands]
-    return ", ".join(own[:12]) + (f" ... {own[-1]}" if len(own) > 12 else "")
+    """The names of a scene's bands."""
+    return some([band.name for band in scene.bands])
+
+
+def some(words: Sequence[str]) -> str:
+    """A list in words; of a long one, the first few and how many more."""
+    if len(words) <= _LONG:
+        return ", ".join(words)
+    return f"{', '.join(words[:_FEW])} and {len(words) - _FEW} more"
 
 
 def open_with(sensors: Sequence[str], units: Iterable[str]) -> str:
