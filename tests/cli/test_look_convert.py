@@ -72,6 +72,16 @@ def test_convert_a_part_of_the_huge_map(shared_data: Path, tmp_path: Path) -> No
     assert out.with_name("part.tif.stac.json").exists()
 
 
+def test_two_hundred_bands(shared_data: Path, tmp_path: Path) -> None:
+    source, out = shared_data / "togo_s1s2era5_24m/98-togo_2019-02-06_2020-02-01.tif", tmp_path / "togo.tif"
+    result = run("convert", source, "-o", out)
+    assert (result.exit_code, result.stdout) == (0, f"{out}\n"), result.stderr
+    with rasterio.open(out) as copy, rasterio.open(source) as original:
+        assert copy.count == 206
+        np.testing.assert_array_equal(copy.read(), original.read())
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["togo.tif", "togo.tif.stac.json"]
+
+
 def test_bounds_in_degrees_of_a_scene_in_metres(shared_data: Path, tmp_path: Path) -> None:
     source, out = shared_data / "odd_geotiffs/rasterio/RGB.byte.tif", tmp_path / "part.tif"
     result = run("convert", source, "-o", out, "--bounds", "-78,24,-77.5,24.5", "--bounds-crs", "EPSG:4326")

@@ -75,6 +75,24 @@ def test_boundless_windows_are_invalid_outside(
         )
 
 
+def test_bands_of_several_types_in_one_file(own_data: Path, tmp_path: Path) -> None:
+    from rasterio import shutil
+
+    from swath.scene.export import save_scene
+
+    source = own_data / "paris_2015.tif"
+    path = tmp_path / "mixed.vrt"
+    shutil.copy(source, path, driver="VRT")
+    path.write_text(path.read_text().replace('dataType="UInt16" band="2"', 'dataType="Float32" band="2"'))
+    mixed = swath.open(path, bands=["blue", "green", "red", "nir"])
+    assert {one.dtype for one in mixed.planes[0][0].reader.stored} == {"uint16", "float32"}
+    expected = swath.open(source, bands=["blue", "green", "red", "nir"]).read()[0]
+    np.testing.assert_array_equal(mixed.read()[0], expected)
+    (copy,) = save_scene(mixed, tmp_path / "copy.tif")
+    with rasterio.open(copy) as file, rasterio.open(source) as original:
+        np.testing.assert_array_equal(file.read(), original.read())
+
+
 def grids_near(grid: GeoBox) -> st.SearchStrategy[GeoBox]:
     """Grids in other CRSs, resolutions and offsets that overlap the given one."""
 

@@ -32,8 +32,6 @@ Progress = Callable[[int, int], None]
 _BLOCK = 512
 _MOST_VALUES = 16_000_000
 """Numbers held at once, whatever the number of bands."""
-_MOST_BANDS = 32
-"""Bands written together: the writer names its blocks after them, and names have an end."""
 
 
 def save_scene(
@@ -118,7 +116,7 @@ def _blocks(scene: Scene) -> list[tuple[Roi, slice]]:
     """Windows of whole blocks, and bands, so that each holds a bounded count of numbers."""
     _, bands, height, width = scene.shape
     side = max(1, min(4, int((_MOST_VALUES / bands) ** 0.5) // _BLOCK)) * _BLOCK
-    together = max(1, min(_MOST_BANDS, _MOST_VALUES // side**2))
+    together = max(1, _MOST_VALUES // side**2)
     return [
         ((slice(y, min(y + side, height)), slice(x, min(x + side, width))), slice(b, min(b + together, bands)))
         for y in range(0, height, side)

@@ -73,7 +73,7 @@ class Reader(Protocol):
 
         Args:
             window: rows and columns of `grid`.
-            indexes: bands, counted from 0.
+            indexes: bands, counted from 0, all of one type.
             shape: `(height, width)` to shrink the window to, for looking at; None: every pixel.
 
         Returns:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
@@ -138,20 +138,12 @@ class Scene:
         valid = np.empty(values.shape, dtype=bool)
         wanted = shifted(roi, *self.origin)
         for t, date in enumerate(dates):
-            # One call per source and date, so that bands which lie together are read together.
-            together: dict[int, list[int]] = {}
-            for b, band in enumerate(bands):
-                plane = self.planes[date][band]
+            planes = [self.planes[date][band] for band in bands]
+            for b, plane in enumerate(planes):
                 if plane is None:
                     values[t, b], valid[t, b] = np.nan, False
-                else:
-                    together.setdefault(id(plane.reader), []).append(b)
-            for members in together.values():
-                planes = [self.planes[date][bands[b]] for b in members]
-                found = [plane for plane in planes if plane is not None]
-                raw, ok = found[0].reader.read(wanted, [plane.index for plane in found], shape)
-                for position, (b, plane) in enumerate(zip(members, found, strict=True)):
-                    _to_values(raw[position], ok[position], plane, values[t, b], valid[t, b])
+            for b, plane, raw, ok in read_planes(planes, wanted, shape):
+                _to_values(raw, ok, plane, values[t, b], valid[t, b])
         if self.outline is not None:
             from swath.scene.place import inside_outline
 
@@ -305,6 +297,30 @@ class Scene:
         from swath.scene.describe import html
 
         return html(self)
+
+
+def read_planes(
+    planes: Sequence[Plane | None], window: Roi, shape: tuple[int, int] | None = None
+) -> Iterator[tuple[int, Plane, NDArray[Any], NDArray[np.bool_]]]:
+    """Stored numbers of planes; those of one source and type are read together.
+
+    Args:
+        planes: which; None is passed over.
+        window: on the grid of their readers.
+        shape: as for `Reader.read`.
+
+    Yields:
+        The position in `planes`, the plane, its numbers and what is valid of them, `[height, width]` both.
+    """
+    together: dict[tuple[int, str], list[tuple[int, Plane]]] = {}
+    for position, plane in enumerate(planes):
+        if plane is not None:
+            key = id(plane.reader), plane.reader.stored[plane.index].dtype
+            together.setdefault(key, []).append((position, plane))
+    for members in together.values():
+        values, valid = members[0][1].reader.read(window, [plane.index for _, plane in members], shape)
+        for (position, plane), raw, ok in zip(members, values, valid, strict=True):
+            yield position, plane, raw, ok
 
 
 def _to_values(

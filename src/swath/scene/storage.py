@@ -13,6 +13,7 @@ from swath.scene.align import Shifted, offset_between
 from swath.scene.arrays import ArrayReader
 from swath.scene.raster import RasterReader, equals_nodata
 from swath.scene.reader import Picked, Roi, shifted
+from swath.scene.scene import read_planes
 from swath.scene.write.layer import Layer
 
 if TYPE_CHECKING:
@@ -65,25 +66,23 @@ class Storing:
         Raises:
             ReadError: a source is damaged.
         """
-        return np.stack([self._plane(scene, date, window, b) for b in bands])
+        bands = list(bands)
+        raw = [scene.planes[date][b] if self.bands[b].is_raw else None for b in bands]
+        numbers: dict[int, NDArray[Any]] = {}
+        for at, plane, stored, valid in read_planes(raw, shifted(window, *scene.origin)):
+            how = self.bands[bands[at]]
+            seen = valid if plane.nodata is None else valid & ~equals_nodata(stored, plane.nodata)
+            if scene.outline is not None:
+                from swath.scene.place import inside_outline
 
-    def _plane(self, scene: Scene, date: int, window: Roi, b: int) -> NDArray[Any]:
-        how = self.bands[b]
-        plane = scene.planes[date][b]
-        if not how.is_raw or plane is None:
-            # Invalid values are NaN, which is the nodata of all that is stored as values.
-            return np.asarray(scene.read(window, dates=date, bands=scene.bands[b].name)[0][0, 0])
-        raw, ok = plane.reader.read(shifted(window, *scene.origin), [plane.index])
-        numbers, valid = raw[0].astype(how.dtype, copy=False), ok[0]
-        if plane.nodata is not None:
-            valid = valid & ~equals_nodata(raw[0], plane.nodata)
-        if scene.outline is not None:
-            from swath.scene.place import inside_outline
-
-            valid = valid & inside_outline(scene.outline, scene.grid[window])
-        if how.nodata is None:
-            return np.asarray(numbers)
-        return np.asarray(np.where(valid, numbers, np.dtype(how.dtype).type(how.nodata)))
+                seen = seen & inside_outline(scene.outline, scene.grid[window])
+            kept = stored.astype(how.dtype, copy=False)
+            numbers[at] = kept if how.nodata is None else np.where(seen, kept, kept.dtype.type(how.nodata))
+        for at, b in enumerate(bands):
+            if at not in numbers:
+                # Invalid values are NaN, which is the nodata of all that is stored as values.
+                numbers[at] = scene.read(window, dates=date, bands=scene.bands[b].name)[0][0, 0]
+        return np.stack([numbers[at] for at in range(len(bands))])
 
 
 def storing(scene: Scene, dates: Sequence[int]) -> Storing:

@@ -21,7 +21,7 @@ from swath.errors import WriteError
 from swath.scene.write.atomic import SIDECARS, check_target, remove, sync, writing
 from swath.scene.write.convert import COMPRESSIONS, gdal_errors, make_cog
 from swath.scene.write.layer import Layer, Storage
-from swath.scene.write.pieces import Piece, Pieces
+from swath.scene.write.pieces import Piece, Pieces, neighbours
 
 Window = tuple[slice, slice]
 
@@ -47,7 +47,7 @@ class CogWriter:
         path: The product.
         grid: Where its pixels lie; rotated and south-up grids and grids without a CRS are written as they are.
         layers: One per band, in order.
-        block: Side of the file's square blocks in pixels, a multiple of 16.
+        block: Side of the file's square blocks in pixels, a multiple of 16; smaller ones for a grid that is smaller.
         compress: One of `COMPRESSIONS`.
         tags: Metadata of the file.
         overwrite: Replace a product that is there, once the new one is whole.
@@ -83,7 +83,8 @@ class CogWriter:
         self._compress = (compress or COMPRESSIONS[0]).lower()
         if self._compress not in COMPRESSIONS:
             raise WriteError(f"compress is {compress!r}; it is one of {', '.join(COMPRESSIONS)}, all without loss.")
-        self._block = block
+        # GDAL fills blocks up to their full side: of a small scene with many bands most would be filling.
+        self._block = min(block, max(128, -(-max(grid.shape) // 16) * 16))
         self._tags = dict(tags or {})
         self._resume = resume
         self._pieces = Pieces(
@@ -116,13 +117,15 @@ class CogWriter:
             raise WriteError(
                 f"The window {rows} x {columns} takes values of shape {expected}, and {values.shape} came."
             )
-        chosen = [self.layers[band - 1] for band in bands]
-        stored = np.stack([self.storage.store(layer, v) for layer, v in zip(chosen, values, strict=True)])
-        self._pieces.write(stored, self.storage.valid(stored), self._pieces.at(rows, columns, bands))
+        planes = {b: self.storage.store(self.layers[b - 1], v) for b, v in zip(bands, values, strict=True)}
+        for together in neighbours(bands):
+            stored = np.stack([planes[band] for band in together])
+            self._pieces.write(stored, self.storage.valid(stored), self._pieces.at(rows, columns, together))
 
     def has(self, window: Window, layers: Sequence[str] | None = None) -> bool:
-        """Whether this very window of these layers was written, in this run or in the one that is resumed."""
-        return self._pieces.at(*self._place(window, layers)).path.exists()
+        """Whether this window of these layers was written at one time, in this run or in the one that is resumed."""
+        rows, columns, bands = self._place(window, layers)
+        return all(self._pieces.at(rows, columns, together).path.exists() for together in neighbours(bands))
 
     def flush(self) -> None:
         """Wait until every window written so far is on the disk; only a power failure makes a difference."""

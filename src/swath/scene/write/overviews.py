@@ -78,7 +78,7 @@ def _halve_all(
             (top, bottom), (left, right) = piece.rows, piece.columns
             right, bottom = min(2 * right, dataset.width), min(2 * bottom, dataset.height)
             window = Window.from_slices((2 * top, bottom), (2 * left, right))
-            waiting.append(pool.submit(save, dataset.read(piece.bands, window=window), piece))
+            waiting.append(pool.submit(save, dataset.read(list(piece.bands), window=window), piece))
             if len(waiting) > threads:
                 pieces.append(waiting.popleft().result())
         pieces += [future.result() for future in waiting]
@@ -92,7 +92,7 @@ def _plan(folder: Path, shape: tuple[int, int], bands: int, itemsize: int) -> It
         for left in range(0, shape[1], side):
             for first in range(1, bands + 1, step):
                 rows, columns = (top, min(top + side, shape[0])), (left, min(left + side, shape[1]))
-                yield Piece.at(folder, rows, columns, tuple(range(first, min(first + step, bands + 1))))
+                yield Piece.at(folder, rows, columns, range(first, min(first + step, bands + 1)))
 
 
 def halve(stored: NDArray[Any], kind: Kind, storage: Storage) -> NDArray[Any]:

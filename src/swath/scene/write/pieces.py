@@ -90,24 +90,36 @@ class Statistics:
 
 @dataclass(frozen=True)
 class Piece:
-    """One finished block: where it lies and which bands (from 1) it holds, in its own order."""
+    """One finished block: where it lies and which bands (from 1, neighbours) it holds."""
 
     path: Path
     rows: tuple[int, int]
     columns: tuple[int, int]
-    bands: tuple[int, ...]
+    bands: range
 
     @classmethod
-    def at(cls, folder: Path, rows: tuple[int, int], columns: tuple[int, int], bands: tuple[int, ...]) -> Self:
+    def at(cls, folder: Path, rows: tuple[int, int], columns: tuple[int, int], bands: range) -> Self:
         """A piece whose file name says all of it, so that a listing of the folder is the journal."""
-        place = f"{rows[0]}-{rows[1]}_{columns[0]}-{columns[1]}_{'-'.join(map(str, bands))}"
-        return cls(folder / f"{place}.tif", rows, columns, bands)
+        ends = (rows, columns, (bands[0], bands[-1]))
+        name = "_".join(f"{first}-{last}" for first, last in ends)
+        return cls(folder / f"{name}.tif", rows, columns, bands)
 
     @classmethod
     def parse(cls, path: Path) -> Self:
         """The piece that a file name tells of."""
-        rows, columns, bands = (tuple(map(int, part.split("-"))) for part in path.stem.split("_"))
-        return cls(path, (rows[0], rows[1]), (columns[0], columns[1]), bands)
+        rows, columns, (first, last) = ([int(end) for end in part.split("-")] for part in path.stem.split("_"))
+        return cls(path, (rows[0], rows[1]), (columns[0], columns[1]), range(first, last + 1))
+
+
+def neighbours(bands: Iterable[int]) -> list[range]:
+    """Bands in any order as ranges without gaps, as pieces hold them."""
+    ranges: list[range] = []
+    for band in sorted(bands):
+        if ranges and band == ranges[-1].stop:
+            ranges[-1] = range(ranges[-1].start, band + 1)
+        else:
+            ranges.append(range(band, band + 1))
+    return ranges
 
 
 class Pieces:
@@ -142,7 +154,7 @@ class Pieces:
                     "pass resume=False to begin anew."
                 )
 
-    def at(self, rows: tuple[int, int], columns: tuple[int, int], bands: tuple[int, ...]) -> Piece:
+    def at(self, rows: tuple[int, int], columns: tuple[int, int], bands: range) -> Piece:
         """The block of these rows, columns and bands; its file is there once it is written."""
         return Piece.at(self.folder, rows, columns, bands)
 
@@ -180,8 +192,8 @@ class Pieces:
 
     def all(self) -> list[Piece]:
         """All finished blocks, by rows, then columns, then bands."""
-        found = (Piece.parse(path) for path in self.folder.glob("[0-9]*-[0-9]*_[0-9]*-[0-9]*_[0-9]*.tif"))
-        return sorted(found, key=lambda piece: (piece.rows, piece.columns, piece.bands))
+        found = (Piece.parse(path) for path in self.folder.glob("[0-9]*-*_*-*_*-*.tif"))
+        return sorted(found, key=lambda piece: (piece.rows, piece.columns, piece.bands.start))
 
     def statistics(self, pieces: Iterable[Piece], bands: int) -> list[Statistics]:
         """Statistics of each band over all blocks, from what each block noted when it was written."""
