@@ -30,9 +30,10 @@ from odc.geo.geobox import GeoBox
 
 import swath
 from swath.errors import SwathWarning
+from swath.scene.plane import Plane
 from swath.scene.reader import Roi, Stored
 from swath.scene.registration import Shift, shift_between
-from swath.scene.scene import Plane, Scene
+from swath.scene.scene import Scene
 from swath.sensors import Band
 
 CITIES = ["aguasclaras", "bordeaux", "nantes", "paris", "pisa"]

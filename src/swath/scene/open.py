@@ -16,7 +16,8 @@ from swath.scene.gather import gather
 from swath.scene.grouping import Group, by_date
 from swath.scene.opened import arguments
 from swath.scene.parts import Part, parts_of, spread_dates
-from swath.scene.scene import Plane, Scene
+from swath.scene.plane import Plane
+from swath.scene.scene import Scene
 from swath.sensors import Band, Recognition, Sensor, find_sensor
 
 

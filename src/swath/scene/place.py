@@ -71,7 +71,8 @@ def geometry_on(grid: GeoBox, geometry: Any, crs: Any = None) -> BaseGeometry:
         return geometry
     if grid.crs is None:
         raise GridError("the scene has no CRS, so a geometry in another one cannot be placed on it")
-    return Geometry(geometry, crs).to_crs(grid.crs).geom
+    moved: BaseGeometry = Geometry(geometry, crs).to_crs(grid.crs).geom
+    return moved
 
 
 def inside_outline(outline: BaseGeometry, grid: GeoBox) -> NDArray[np.bool_]:

@@ -13,7 +13,8 @@ from swath.scene.place import geometry_on
 from swath.scene.reader import Reader
 
 if TYPE_CHECKING:
-    from swath.scene.scene import Plane, Scene
+    from swath.scene.plane import Plane
+    from swath.scene.scene import Scene
 
 
 def regrid(scene: Scene, grid: GeoBox, resampling: str | None = None) -> Scene:

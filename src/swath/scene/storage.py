@@ -11,13 +11,14 @@ from numpy.typing import NDArray
 
 from swath.scene.align import Shifted, offset_between
 from swath.scene.arrays import ArrayReader
+from swath.scene.plane import read_planes
 from swath.scene.raster import RasterReader, equals_nodata
 from swath.scene.reader import Picked, Roi, shifted
-from swath.scene.scene import read_planes
 from swath.scene.write.layer import Layer
 
 if TYPE_CHECKING:
-    from swath.scene.scene import Plane, Scene
+    from swath.scene.plane import Plane
+    from swath.scene.scene import Scene
     from swath.sensors import Band
 
 _WIDER = {"uint8": "int16", "int8": "int16", "uint16": "int32", "int16": "int32", "uint32": "int64", "int32": "int64"}
