@@ -59,20 +59,23 @@ def geometry_on(grid: GeoBox, geometry: Any, crs: Any = None) -> BaseGeometry:
     Raises:
         GridError: it is empty, or cannot be reprojected.
     """
+    shape: BaseGeometry
     if isinstance(geometry, Geometry):
-        crs, geometry = crs or geometry.crs, geometry.geom
+        crs, shape = crs or geometry.crs, geometry.geom
     elif isinstance(geometry, Mapping):
-        geometry = shapely_shape(geometry.get("geometry", geometry))
-    elif not isinstance(geometry, BaseGeometry):
+        shape = shapely_shape(geometry.get("geometry", geometry))
+    elif isinstance(geometry, BaseGeometry):
+        shape = geometry
+    else:
         raise GridError(f"a geometry is a shapely object or a GeoJSON mapping; found {type(geometry).__name__}")
-    if geometry.is_empty:
+    if shape.is_empty:
         raise GridError("the geometry is empty")
     if crs is None:
-        return geometry
+        return shape
     if grid.crs is None:
         raise GridError("the scene has no CRS, so a geometry in another one cannot be placed on it")
-    moved: BaseGeometry = Geometry(geometry, crs).to_crs(grid.crs).geom
-    return moved
+    shape = Geometry(shape, crs).to_crs(grid.crs).geom
+    return shape
 
 
 def inside_outline(outline: BaseGeometry, grid: GeoBox) -> NDArray[np.bool_]:
