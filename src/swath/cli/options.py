@@ -65,9 +65,6 @@ def open_paths(
     Raises:
         OpenError, SensorError, GridError: as `swath.open`.
     """
-    from swath.cli.quick import import_odc
-
-    import_odc()
     from swath.errors import OpenError
     from swath.scene.open import open_scene
 
