@@ -64,6 +64,7 @@ class FakeRun:
     scene: swath.Scene
     model: FakeModel
     arguments: Mapping[str, Any]
+    match: Mapping[str, Any] = field(default_factory=lambda: {"inputs": [], "notes": []}, kw_only=True)
     done: list[str] = field(default_factory=list)
 
     @property

@@ -45,6 +45,9 @@ def predict(
             "--match-bands", metavar="MODEL=SCENE,...", help="Which band of the scene feeds which of the model."
         ),
     ] = None,
+    match_dates: Annotated[
+        str | None, typer.Option("--match-dates", metavar="I,J,...", help="Which dates the model sees, counted from 0.")
+    ] = None,
     gsd: Annotated[
         str | None,
         typer.Option("--gsd", metavar="native|nominal|METRES", help="Pixels as they are, or resampled to the model's."),
@@ -91,6 +94,9 @@ def predict(
         raise typer.BadParameter("say where the map goes: -o OUT.tif")
     if (again is None) == (not scenes) or (again is None and model is None):
         raise typer.BadParameter("give SCENE... and --model NAME|FILE, or --again RECORD")
+    from swath.scene.write.atomic import check_target
+
+    check_target(Path(out), overwrite=overwrite or resume)
     with _bar(out) as bar:
         saving = {"overwrite": overwrite, "resume": resume, "progress": bar}
         try:
@@ -118,7 +124,7 @@ def predict(
                     compile=compile,
                     tta=tta,
                     cluster=cluster,
-                    **_settled(match_bands, gsd, units),
+                    **_settled(match_bands, match_dates, gsd, units),
                 )
                 product.save(out, **saving)
         except KeyboardInterrupt:
@@ -139,8 +145,11 @@ def _finish(
     look: str | None,
     overwrite: bool,
 ) -> None:
+    from swath.cli import say
     from swath.scene.write import record_path
 
+    for note in product.run.match.get("notes", ()) if product.run is not None else ():
+        say(f"note: {note}")
     typer.echo(out)
     typer.echo(str(record_path(Path(out))))
     if vectors is not None:
@@ -179,7 +188,7 @@ def _part(scene: Scene, extent: str | None, crs: str | None) -> Scene:
     return scene.select(bounds=(left, bottom, right, top), crs=crs)
 
 
-def _settled(bands: str | None, gsd: str | None, units: str | None) -> dict[str, Any]:
+def _settled(bands: str | None, dates: str | None, gsd: str | None, units: str | None) -> dict[str, Any]:
     """What settles a scene that does not fit the card at once, as `swath.predict.match` takes it."""
     settled: dict[str, Any] = {}
     if bands is not None:
@@ -187,6 +196,10 @@ def _settled(bands: str | None, gsd: str | None, units: str | None) -> dict[str,
         if not all(scene for _, _, scene in pairs):
             raise typer.BadParameter(f"--match-bands {bands}: write MODEL=SCENE,MODEL=SCENE")
         settled["bands"] = {of.strip(): scene.strip() for of, _, scene in pairs}
+    if dates is not None:
+        if not all(part.isdigit() for part in split(dates)):
+            raise typer.BadParameter(f"--match-dates {dates}: write positions, counted from 0, as 0,4")
+        settled["dates"] = [int(part) for part in split(dates)]
     if gsd is not None:
         settled["gsd"] = gsd if gsd in ("native", "nominal") else numbers(gsd, 1, "write native, nominal or metres")[0]
     if units is not None:

@@ -11,13 +11,19 @@ if TYPE_CHECKING:
     from rich.console import RenderableType
     from rich.table import Table
 
-_ONE = re.compile(r"\b(sensor|grid|complex|resampling)='([^']*)'")
+_ONE = re.compile(r"\b(sensor|grid|complex|resampling|gsd|units|stitch|precision)='([^']*)'")
+_METRES = re.compile(r"\bgsd=([\d.]+)")
+_PAIRS = re.compile(r"\bbands=\{([^{}]*)\}")
+_PLACES = re.compile(r"\bdates=\[(\d{1,3}(?:, \d{1,3})*)\]")
 _SEVERAL = re.compile(r"\b(bands|dates)=\[([^\[\](]*)\]")
 _PLAIN = re.compile(r"\b(overwrite|resume)=True(?: \(`--\w+`\))?")
 
 
 def as_options(message: str) -> str:
     """The library's advice in the words of the command line: `sensor='naip'` becomes `--sensor naip`."""
+    message = _METRES.sub(lambda m: f"--gsd {m[1]}", message)
+    message = _PAIRS.sub(lambda m: f"--match-bands {re.sub(r'[ ]|' + chr(39), '', m[1]).replace(':', '=')}", message)
+    message = _PLACES.sub(lambda m: f"--match-dates {m[1].replace(' ', '')}", message)
     message = _ONE.sub(lambda m: f"--{m[1]} {m[2]}", message)
     message = _SEVERAL.sub(lambda m: f"--{m[1]} " + re.sub(r"[\s']", "", m[2]), message)
     return _PLAIN.sub(lambda m: f"--{m[1]}", message)

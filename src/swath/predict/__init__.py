@@ -112,8 +112,10 @@ def predict(
         raise PredictError(f"{card.name} was made for {card.task}, not for {task}; leave out task=, or take another")
     scene = _cut(scene, extent)
     feed = match(scene, card, **settle)
-    if card.field is None and stitch != "blend":
-        model = model.with_card(field=model.probe_field())
+    # A scene that one tile holds has no seams, so it does not matter how far the network sees.
+    alone = stitch == "auto" and not exact and max(feed.grid.shape) <= (tile or card.tile.size)
+    if card.field is None and stitch != "blend" and not alone:
+        model = model.with_card(field=model.probe_field(effective=not exact))
     plan = Plan.of(
         feed.grid,
         model.card,
@@ -126,7 +128,10 @@ def predict(
     )
     kept = {"probabilities": probabilities, "confidence": confidence, "threshold": threshold}
     options = OutputOptions(
-        probabilities=probabilities, confidence=confidence, threshold=threshold, spread=tta or plan.stitch == "blend"
+        probabilities=probabilities,
+        confidence=confidence,
+        threshold=threshold,
+        spread=tta or (plan.stitch == "blend" and not alone),
     )
     named = None if device is None else [device] if not isinstance(device, list | tuple) else device
     work = Work(

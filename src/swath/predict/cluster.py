@@ -132,7 +132,12 @@ def _make(sent: str, target: Target, blocks: Sequence[Block], keys: Sequence[str
         if sent not in _ready:
             _ready.clear()
             # The file was written by whoever sent this task, which is code as well.
-            work = pickle.loads(Path(sent).read_bytes())
+            try:
+                work = pickle.loads(Path(sent).read_bytes())
+            except ModuleNotFoundError as error:
+                raise PredictError(
+                    f"a worker cannot load the network: {error}; install what it is made of on all workers"
+                ) from error
             _ready[sent] = (work, work.engine())
         work, engine = _ready[sent]
         writers = target.writers(work, resume=True, without=set(work.files) - set(keys))

@@ -67,6 +67,11 @@ class Run(Protocol):
         ...
 
     @property
+    def match(self) -> Mapping[str, Any]:
+        """How the scene was matched with the card: `inputs` and `notes`; plain data."""
+        ...
+
+    @property
     def weights(self) -> Mapping[str, str | None]:
         """`hash`: SHA-256 of the weights; `source`: the file or registered name they came from, None where unknown."""
         ...

@@ -140,7 +140,13 @@ class Plan:
             side = _up(side, step)
             shared = _pixels(0.25 if overlap is None else overlap, side)
             rows, columns = (Axis.blended(size, side, shared, step, card.tile.fixed) for size in grid.shape)
-            why = reason if not finite else "stitch='blend' was asked for"
+            why = (
+                "one tile holds the scene"
+                if max(grid.shape) <= side
+                else "stitch='blend' was asked for"
+                if finite
+                else reason
+            )
             return cls(grid, _NOWHERE, rows, columns, scale, "blend", step, None, None, why)
         if overlap is not None:
             raise PredictError("overlap= goes with blending; trimmed tiles overlap by what the network sees")

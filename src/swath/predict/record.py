@@ -10,6 +10,7 @@ record, so that inputs, weights and products can be moved together.
 | `swath:inputs` | each file that was read, its dates, size and hash |
 | `swath:scene` | arguments of `swath.open`, and what was selected; null where the scene was in memory only |
 | `swath:sensors` | what the scene was seen by |
+| `swath:match` | which band feeds which input, units, resampling, and what a person should know of it |
 | `swath:options` | arguments of `swath.predict` |
 | `swath:plan` | tiles, stitching, radius and its bound |
 | `swath:run` | what the run found out about itself: nothing that another needs |
@@ -52,6 +53,7 @@ def told_by(run: Run, report: Report | None, folder: Path) -> dict[str, Any]:
         "swath:inputs": inputs_of(scene, folder),
         "swath:scene": story(scene, folder),
         "swath:sensors": [sensor.name for sensor in scene.sensors],
+        "swath:match": dict(run.match),
         "swath:options": dict(run.arguments),
         "swath:plan": run.plan.describe(),
         "swath:run": {} if report is None else report.describe(),

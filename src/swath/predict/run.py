@@ -114,6 +114,11 @@ class Prediction:
         """What makes the same pixels again, whatever the machine; finds the precision out where it was not said."""
         return self._arguments | {"precision": self.work.precision}
 
+    @property
+    def match(self) -> Mapping[str, Any]:
+        """Which bands feed which inputs, in which units and pixels; `notes` for people."""
+        return {key: value for key, value in self._proposed.feed.describe().items() if key != "sources"}
+
     @cached_property
     def weights(self) -> Mapping[str, str | None]:
         """Hash and source of the weights."""
