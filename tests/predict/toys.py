@@ -6,7 +6,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import segmentation_models_pytorch as smp
 import torch
 from numpy.typing import NDArray
 from odc.geo.geobox import GeoBox
@@ -117,6 +116,8 @@ class Labels(nn.Module):
 
 def unet(encoder: str = "resnet18", classes: int = len(CLASSES), depth: int = 5) -> nn.Module:
     """A U-Net of random weights; `settle` makes its answers vary. One of less depth sees less, and takes less time."""
+    import segmentation_models_pytorch as smp  # takes seconds, which runs in processes of their own need not wait
+
     channels = (256, 128, 64, 32, 16)[5 - depth :]
     return smp.Unet(
         encoder, encoder_weights=None, in_channels=4, classes=classes, encoder_depth=depth, decoder_channels=channels
@@ -168,7 +169,7 @@ def model(network: nn.Module | str, scene: swath.Scene, task: Any = "segmentatio
     ]
     about = {"classes": CLASSES, "normalisation": norms} | about
     wrapped = Model.wrap(network, task=task, like=scene, **about)
-    if isinstance(network, smp.Unet):
+    if made in FIELDS:
         settle(network, wrapped.normalise(values, valid)[:, :, -128:, -128:])
     return wrapped.with_card(field=FIELDS.get(made) or wrapped.probe_field(effective=False))
 
