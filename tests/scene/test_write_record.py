@@ -4,10 +4,8 @@ from __future__ import annotations
 
 import hashlib
 import json
-import math
 from datetime import UTC, datetime, timedelta, timezone
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pystac
@@ -21,7 +19,6 @@ from pystac.extensions.projection import ProjectionExtension
 
 from swath.errors import OpenError, WriteError
 from swath.scene.write import Layer, read_record, record_path, write_cog, write_record, write_vectors
-from swath.scene.write.footprint import bounding_box, footprint
 
 GRID = GeoBox((120, 200), Affine(10, 0, 500000, 0, -10, 5000000), "EPSG:32632")
 LAYERS = [
@@ -143,97 +140,3 @@ def test_refusals(product: Path, tmp_path: Path) -> None:
         record_path(product).write_text(text)
         with pytest.raises(OpenError, match="is no STAC item"):
             read_record(product)
-
-
-# --- footprints -----------------------------------------------------------------------------------------------------
-
-
-def outline_of(affine: Affine, shape: tuple[int, int], crs: str | None) -> Any:
-    outline = footprint(GeoBox(shape, affine, crs))
-    if outline is not None:
-        assert outline.is_valid
-        assert shapely.box(-180, -90, 180, 90).contains(outline)
-        for part in shapely.get_parts(outline):
-            assert part.exterior.is_ccw
-    return outline
-
-
-def test_a_plain_grid_has_four_corners() -> None:
-    outline = outline_of(Affine(0.5, 0, 10, 0, -0.5, 50), (20, 40), "EPSG:4326")
-    assert len(outline.exterior.coords) == 5
-    assert outline.equals(shapely.box(10, 40, 30, 50))
-    assert bounding_box(outline) == [10, 40, 30, 50]
-
-
-def test_the_edge_of_a_grid_is_a_curve() -> None:
-    """A Lambert grid over Europe: with corners alone it would miss what bulges north."""
-    outline = outline_of(Affine(1000, 0, 2500000, 0, -1000, 5500000), (4000, 5000), "EPSG:3035")
-    corners = shapely.convex_hull(shapely.MultiPoint(shapely.get_coordinates(outline)[::64]))
-    assert outline.area > corners.area
-    from odc.geo.geom import point
-
-    inside = point(5000000, 5499000, "EPSG:3035").to_crs("EPSG:4326")
-    assert outline.contains(inside.geom)
-
-
-@pytest.mark.parametrize(
-    ("affine", "shape", "crs"),
-    [
-        (Affine(0.5, 0, 170, 0, -0.5, -10), (20, 40), "EPSG:4326"),
-        (Affine(0.5, 0, -190, 0, -0.5, -10), (20, 40), "EPSG:4326"),
-        (Affine(1000, 0, 100000, 0, -1000, 8900000), (1100, 200), "EPSG:32701"),
-    ],
-)
-def test_the_date_line(affine: Affine, shape: tuple[int, int], crs: str) -> None:
-    outline = outline_of(affine, shape, crs)
-    assert outline.geom_type == "MultiPolygon"
-    assert outline.bounds[0] == -180
-    assert outline.bounds[2] == 180
-    west, _, east, _ = bounding_box(outline)
-    assert west > 160
-    assert east < -160
-
-
-def test_the_real_file_on_the_date_line(shared_data: Path) -> None:
-    import rasterio
-
-    with rasterio.open(shared_data / "odd_geotiffs/rio_tiler/cog_dateline.tif") as dataset:
-        outline = outline_of(dataset.transform, dataset.shape, dataset.crs.to_wkt())
-    assert outline.geom_type == "MultiPolygon"
-    west, _, east, _ = bounding_box(outline)
-    assert west > east
-
-
-def test_the_poles() -> None:
-    for crs, pole in (("EPSG:3413", 90), ("EPSG:3031", -90)):
-        outline = outline_of(Affine(1000, 0, -1000000, 0, -1000, 1000000), (2000, 2000), crs)
-        assert outline.bounds[0] == -180
-        assert outline.bounds[2] == 180
-        assert pole in (outline.bounds[1], outline.bounds[3])
-        # A cap of 1000 km each way: it reaches the latitude of the edges' middles all around.
-        for longitude in range(-175, 180, 10):
-            assert outline.contains(shapely.Point(longitude, math.copysign(82, pole)))
-            assert not outline.contains(shapely.Point(longitude, math.copysign(70, pole)))
-
-
-def test_the_whole_world() -> None:
-    for affine, crs in (
-        (Affine(1, 0, -180, 0, -1, 90), "EPSG:4326"),
-        (Affine(1, 0, 0, 0, -1, 90), "EPSG:4326"),
-        (Affine(1, 0, -180, 0, 1, -90), "EPSG:4326"),
-    ):
-        outline = outline_of(affine, (180, 360), crs)
-        assert outline.area == pytest.approx(360 * 180)
-        assert bounding_box(outline) == [-180, -90, 180, 90]
-
-
-def test_off_the_earth(shared_data: Path) -> None:
-    import rasterio
-
-    assert outline_of(Affine.identity(), (10, 10), None) is None
-    with rasterio.open(shared_data / "odd_geotiffs/rio_tiler/cog_hirise_mars.tif") as dataset:
-        assert outline_of(dataset.transform, dataset.shape, dataset.crs.to_wkt()) is None
-    # A full disk seen from a geostationary satellite has corners in space.
-    disk = "+proj=geos +h=35786023 +lon_0=-75 +sweep=x +ellps=GRS80"
-    outline = outline_of(Affine(20000, 0, -5500000, 0, -20000, 5500000), (550, 550), disk)
-    assert outline is None or outline.contains(shapely.Point(-75, 0))

@@ -111,7 +111,7 @@ def _print(found: Description, scene: Scene) -> None:
 
 def _facts(found: Description, scene: Scene) -> Iterator[tuple[str, str]]:
     from swath.scene.describe import grid_words, ground_words, place_words
-    from swath.scene.whereabouts import footprint
+    from swath.scene.footprint import footprint
     from swath.sensors import UNITS
 
     known = [f"{one.title} ({one.name}), {'as' if one.how == 'given' else 'by'} {one.how}" for one in found.sensors]

@@ -9,9 +9,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from swath.scene.facts import BandFacts, DateFacts, Description, GridFacts, SensorFacts
+from swath.scene.footprint import Footprint, footprint
 from swath.scene.oddities import oddities
 from swath.scene.sample import Sample, readers_of, take_sample
-from swath.scene.whereabouts import Footprint, facing, footprint
+from swath.scene.whereabouts import facing
 
 if TYPE_CHECKING:
     from swath.scene.scene import Scene

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING
 
 from swath.errors import ReadError
 from swath.scene.describe import grid_words, ground_words, place_words
+from swath.scene.footprint import Footprint, footprint
 from swath.scene.oddities import oddities
-from swath.scene.whereabouts import Footprint, footprint
 
 if TYPE_CHECKING:
     from swath.scene.scene import Scene
@@ -83,19 +83,19 @@ def _world(outline: Footprint | None) -> str:
     """The footprint on a map of the world; its centre is marked, since most scenes are smaller than a pixel there."""
     if outline is None:
         return ""
-    ring = " ".join(f"{x:.4f},{-y:.4f}" for x, y in outline.ring)
-    if outline.holds_pole:
-        west, south, east, north = outline.bounds
-        ring = f"{west},{-north} {east},{-north} {east},{-south} {west},{-south}"
-    x = sum(point[0] for point in outline.ring) / len(outline.ring)
-    y = sum(point[1] for point in outline.ring) / len(outline.ring)
+    import shapely
+
+    shapes = "".join(
+        f"<polygon points='{' '.join(f'{x:.4f},{-y:.4f}' for x, y in part.exterior.coords)}'/>"
+        for part in shapely.get_parts(outline.outline)
+    )
+    # Of parts on both sides of the date line, the mark is on the larger.
+    middle = max(shapely.get_parts(outline.outline), key=lambda part: part.area).centroid
     land = "".join(f"<polygon points='{_flipped(shape)}' fill='#d9dcd6'/>" for shape in _LAND)
-    again = f"<polygon points='{ring}' transform='translate(-360)'/>" if outline.crosses_date_line else ""
     return (
         f"<svg width='{_MAP[0]}' height='{_MAP[1]}' viewBox='-180 -90 360 180' style='background:#eef3f7'>{land}"
-        f"<g fill='#d62728' fill-opacity='0.5' stroke='#d62728' stroke-width='1'><polygon points='{ring}'/>{again}</g>"
-        f"<circle cx='{x if x <= 180 else x - 360:.4f}' cy='{-y:.4f}' r='5' fill='none' stroke='#d62728' "
-        "stroke-width='2'/></svg>"
+        f"<g fill='#d62728' fill-opacity='0.5' stroke='#d62728' stroke-width='1'>{shapes}</g>"
+        f"<circle cx='{middle.x:.4f}' cy='{-middle.y:.4f}' r='5' fill='none' stroke='#d62728' stroke-width='2'/></svg>"
     )
 
 

@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
+from swath.scene.footprint import Footprint
 from swath.scene.sample import Sample, innermost, readers_of
-from swath.scene.whereabouts import Footprint, facing, on_earth
+from swath.scene.whereabouts import facing, on_earth
 
 if TYPE_CHECKING:
     from swath.scene.scene import Scene
@@ -56,7 +57,7 @@ def _of_place(scene: Scene, outline: Footprint | None) -> Iterator[Oddity]:
         lacks = "neither CRS nor transform" if way == "pixels" else "no CRS"
         give = "-a_srs EPSG:XXXX -a_ullr LEFT TOP RIGHT BOTTOM" if way == "pixels" else "-a_srs EPSG:XXXX"
         yield Oddity("no-crs", f"{lacks}: nothing says where on Earth it lies; gdal_edit.py {give} FILE says it")
-    elif on_earth(grid) is False:
+    elif on_earth(grid.crs) is False:
         radius = grid.crs.proj.ellipsoid.semi_major_metre / 1000 if grid.crs.proj.ellipsoid else 0
         yield Oddity(
             "not-earth", f"not on Earth: its CRS ({grid.crs.proj.name}) is of a body of {radius:,.0f} km radius"
@@ -78,7 +79,7 @@ def _of_place(scene: Scene, outline: Footprint | None) -> Iterator[Oddity]:
             yield Oddity("date-line", "crosses the date line: its western edge has a larger longitude than its eastern")
         if not outline.is_whole:
             yield Oddity("beside-the-disk", "part of the grid lies beside the Earth's disk")
-    if grid.crs is not None and grid.crs.geographic and on_earth(grid):
+    if grid.crs is not None and grid.crs.geographic and on_earth(grid.crs):
         bottom, top = sorted((grid.boundingbox.bottom, grid.boundingbox.top))
         if bottom < -90.001 or top > 90.001:
             yield Oddity("beyond-the-poles", f"latitudes from {bottom:g} to {top:g}: the transform cannot be right")

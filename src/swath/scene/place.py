@@ -15,6 +15,7 @@ from shapely.geometry.base import BaseGeometry
 
 from swath.errors import GridError
 from swath.scene.reader import Roi
+from swath.scene.whereabouts import pixel_on_ground
 
 
 def roi_of_bounds(grid: GeoBox, bounds: tuple[float, float, float, float], crs: Any = None) -> Roi:
@@ -86,13 +87,11 @@ def inside_outline(outline: BaseGeometry, grid: GeoBox) -> NDArray[np.bool_]:
 
 
 def ground_resolution(grid: GeoBox) -> float | None:
-    """Size of a pixel on the ground in m: the root of its area at the grid's centre; None without a CRS.
+    """Size of a pixel on the ground in m: the root of its area; None without a CRS.
 
-    Projected units are taken as they are (a Mercator metre is not a ground metre, so conformal web maps are measured on
-    the ellipsoid like degrees).
+    Projected units are taken as they are, but for those of Mercator maps, which are no metres on the ground: their
+    pixels are measured on the ellipsoid at the grid's centre, as degrees are.
     """
-    from pyproj import Geod, Transformer
-
     crs = grid.crs
     if crs is None:
         return None
@@ -100,13 +99,5 @@ def ground_resolution(grid: GeoBox) -> float | None:
     method = proj.coordinate_operation.method_name if proj.coordinate_operation else ""
     if crs.projected and ("Mercator" not in method or "Transverse" in method):
         return float(abs(grid.affine.determinant) ** 0.5) * float(proj.axis_info[0].unit_conversion_factor or 1.0)
-    geographic = proj.geodetic_crs
-    if geographic is None:
-        return None
-    row, column = grid.shape.y // 2, grid.shape.x // 2
-    corners = [grid.affine @ (column + dx, row + dy) for dx, dy in ((0, 0), (1, 0), (1, 1), (0, 1))]
-    to_degrees = Transformer.from_crs(proj, geographic, always_xy=True)
-    longitudes, latitudes = to_degrees.transform([x for x, _ in corners], [y for _, y in corners])
-    geod = geographic.get_geod() or Geod(ellps="WGS84")
-    area, _ = geod.polygon_area_perimeter(longitudes, latitudes)
-    return float(abs(area) ** 0.5) if math.isfinite(area) and area else None
+    size = pixel_on_ground(grid)
+    return None if size is None else math.sqrt(size[0] * size[1])

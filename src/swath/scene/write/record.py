@@ -20,9 +20,8 @@ from odc.geo.geobox import GeoBox
 from odc.geo.geom import Geometry
 
 from swath.errors import OpenError, WriteError
+from swath.scene.footprint import footprint as footprint_of
 from swath.scene.write.atomic import atomic_path
-from swath.scene.write.footprint import bounding_box
-from swath.scene.write.footprint import footprint as outline_of
 from swath.scene.write.layer import Layer, read_layers, read_statistics
 
 if TYPE_CHECKING:
@@ -91,7 +90,7 @@ def write_record(
 
     product = Path(product)
     where = grid if footprint is None else footprint
-    outline = None if where is None else outline_of(where)
+    place = None if where is None else footprint_of(where)
     made = datetime.now(UTC)
     found: dict[str, Any] = {"created": _iso(made), "processing:software": {"swath": version("swath")}}
     when = sorted(_utc(moment) for moment in datetimes)
@@ -103,8 +102,8 @@ def write_record(
         found |= _projection(grid)
     item = pystac.Item(
         id=product.stem,
-        geometry=None if outline is None else _rounded(outline),
-        bbox=None if outline is None else [round(v, 7) for v in bounding_box(outline)],
+        geometry=None if place is None else _rounded(place.outline),
+        bbox=None if place is None else [round(v, 7) for v in place.bounds],
         datetime=made if not when else when[0] if len(when) == 1 else None,
         start_datetime=None,
         end_datetime=None,
