@@ -64,7 +64,7 @@ def test_look_refuses_in_one_line(shared_data: Path, tmp_path: Path) -> None:
 
 def test_convert_a_part_of_the_huge_map(shared_data: Path, tmp_path: Path) -> None:
     out = tmp_path / "part.tif"
-    result = run("convert", shared_data / MAP, "-o", out, "--bounds", "6.55,0.2,6.6,0.25")
+    result = run("convert", shared_data / MAP, "-o", out, "--extent", "6.55,0.2,6.6,0.25")
     assert (result.exit_code, result.stdout) == (0, f"{out}\n"), result.stderr
     with rasterio.open(out) as copy, rasterio.open(shared_data / MAP) as source:
         window = source.window(*copy.bounds).round_offsets().round_lengths()
@@ -84,7 +84,7 @@ def test_two_hundred_bands(shared_data: Path, tmp_path: Path) -> None:
 
 def test_bounds_in_degrees_of_a_scene_in_metres(shared_data: Path, tmp_path: Path) -> None:
     source, out = shared_data / "odd_geotiffs/rasterio/RGB.byte.tif", tmp_path / "part.tif"
-    result = run("convert", source, "-o", out, "--bounds", "-78,24,-77.5,24.5", "--bounds-crs", "EPSG:4326")
+    result = run("convert", source, "-o", out, "--extent", "-78,24,-77.5,24.5", "--extent-crs", "EPSG:4326")
     assert result.exit_code == 0, result.stderr
     with rasterio.open(out) as copy:
         assert copy.crs.to_epsg() == 32618
@@ -115,11 +115,16 @@ def test_cut_by_the_shapes_of_a_file(shared_data: Path, tmp_path: Path) -> None:
     area = box(2.32, 48.81, 2.33, 48.82)
     geopandas.GeoDataFrame(geometry=[area], crs="EPSG:4326").to_file(shapes)
     out = tmp_path / "cut.tif"
-    result = run("convert", shared_data / "oscd_s2_4band/paris_t1.tif", "-o", out, "--geometry", shapes)
+    result = run("convert", shared_data / "oscd_s2_4band/paris_t1.tif", "-o", out, "--extent", shapes)
     assert result.exit_code == 0, result.stderr
     with rasterio.open(out) as copy:
         assert copy.bounds == pytest.approx(area.bounds, abs=2e-4)
-    refused = run("convert", shared_data / "oscd_s2_4band/paris_t1.tif", "-o", out, "--geometry", tmp_path / "no.gpkg")
+    refused = run("convert", shared_data / "oscd_s2_4band/paris_t1.tif", "-o", out, "--extent", tmp_path / "no.gpkg")
+    assert refused.exit_code == 2
+    assert "or the path of a vector file" in refused.stderr
+    other = tmp_path / "words.gpkg"
+    other.write_text("no shapes")
+    refused = run("convert", shared_data / "oscd_s2_4band/paris_t1.tif", "-o", out, "--extent", other)
     assert refused.exit_code == 1
     assert "cannot be read as a vector file" in refused.stderr
 
@@ -143,7 +148,7 @@ def test_complex_numbers_and_control_points_need_a_word(shared_data: Path, tmp_p
     assert run("convert", slc, "-o", out, "--grid", "pixels", "--complex", "amplitude").exit_code == 0
     gcps = shared_data / "odd_geotiffs/rio_tiler/cog_gcps_ovr.tif"
     assert "--grid warp" in run("convert", gcps, "-o", tmp_path / "b.tif").stderr
-    result = run("convert", gcps, "-o", tmp_path / "b.tif", "--grid", "warp", "--bounds", "1,2,3")
+    result = run("convert", gcps, "-o", tmp_path / "b.tif", "--grid", "warp", "--extent", "1,2,3")
     assert result.exit_code == 2
     assert "LEFT,BOTTOM,RIGHT,TOP" in result.stderr
 

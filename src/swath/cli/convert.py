@@ -2,15 +2,23 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
-from swath.cli.options import BandNames, Complex, Dates, Paths, Place, SensorName, numbers, open_paths, shapes
+from swath.cli.options import (
+    BandNames,
+    Complex,
+    Dates,
+    Extent,
+    ExtentCrs,
+    Paths,
+    Place,
+    SensorName,
+    open_paths,
+    part_of,
+)
 from swath.cli.progress import Bar
-
-if TYPE_CHECKING:
-    from swath.scene.scene import Scene
 
 
 def convert(
@@ -24,15 +32,8 @@ def convert(
     dates: Dates = None,
     grid: Place = None,
     complex: Complex = None,
-    bounds: Annotated[
-        str | None, typer.Option("--bounds", metavar="LEFT,BOTTOM,RIGHT,TOP", help="Only what lies in there.")
-    ] = None,
-    bounds_crs: Annotated[
-        str | None, typer.Option("--bounds-crs", metavar="CRS", help="CRS of --bounds; else that of the scene.")
-    ] = None,
-    geometry: Annotated[
-        str | None, typer.Option("--geometry", metavar="FILE", help="Only what lies in the shapes of a vector file.")
-    ] = None,
+    extent: Extent = None,
+    extent_crs: ExtentCrs = None,
     crs: Annotated[str | None, typer.Option("--crs", metavar="EPSG:CODE", help="Reproject to this CRS.")] = None,
     resolution: Annotated[
         float | None, typer.Option("--resolution", help="Side of a pixel in units of the CRS.", show_default=False)
@@ -48,7 +49,7 @@ def convert(
     units are written as float32.
     """
     scene = open_paths(paths, sensor=sensor, bands=bands, dates=dates, grid=grid, complex=complex)
-    part = _part(scene, bounds, bounds_crs, geometry)
+    part = part_of(scene, extent, extent_crs)
     if crs is not None or resolution is not None:
         from swath.scene.regrid import grid_like, regrid
 
@@ -59,13 +60,3 @@ def convert(
         written = save_scene(part, out, overwrite=overwrite, progress=bar)
     for path in written:
         typer.echo(str(path))
-
-
-def _part(scene: Scene, bounds: str | None, bounds_crs: str | None, geometry: str | None) -> Scene:
-    if bounds is not None:
-        left, bottom, right, top = numbers(bounds, 4, "write LEFT,BOTTOM,RIGHT,TOP")
-        scene = scene.select(bounds=(left, bottom, right, top), crs=bounds_crs)
-    if geometry is not None:
-        shape, of = shapes(geometry)
-        scene = scene.select(geometry=shape, crs=of)
-    return scene

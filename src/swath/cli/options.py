@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Annotated, Any
@@ -42,6 +43,14 @@ Place = Annotated[
 Complex = Annotated[
     str | None,
     typer.Option("--complex", metavar="amplitude|intensity", help="What to take from complex numbers."),
+]
+Extent = Annotated[
+    str | None,
+    typer.Option("--extent", metavar="L,B,R,T|FILE", help="Only this part: left,bottom,right,top, or a vector file."),
+]
+ExtentCrs = Annotated[
+    str | None,
+    typer.Option("--extent-crs", metavar="CRS", help="CRS of the numbers in --extent; else that of the scene."),
 ]
 
 _SHORTEST_NM = 200
@@ -90,6 +99,23 @@ def chosen_dates(scene: Scene, dates: str) -> Scene:
     return scene.select(dates=sorted(set(picks)))
 
 
+def part_of(scene: Scene, extent: str | None, crs: str | None) -> Scene:
+    """The part of the scene that `--extent` and `--extent-crs` name.
+
+    Raises:
+        typer.BadParameter: neither four numbers nor a file.
+        OpenError: the file is no vector file, or holds no shapes.
+        GridError: it does not touch the scene.
+    """
+    if extent is None:
+        return scene
+    if os.path.exists(extent):
+        shape, of = _shapes(extent)
+        return scene.select(geometry=shape, crs=of)
+    left, bottom, right, top = numbers(extent, 4, "write LEFT,BOTTOM,RIGHT,TOP, or the path of a vector file")
+    return scene.select(bounds=(left, bottom, right, top), crs=crs)
+
+
 def split(text: str) -> list[str]:
     """The parts of a comma-separated list.
 
@@ -129,12 +155,8 @@ def numbers(text: str, count: int, what: str) -> tuple[float, ...]:
     return values
 
 
-def shapes(path: str) -> tuple[Any, str | None]:
-    """All shapes of a vector file as one, and its CRS.
-
-    Raises:
-        OpenError: it cannot be read, or holds none.
-    """
+def _shapes(path: str) -> tuple[Any, str | None]:
+    """All shapes of a vector file as one, and its CRS."""
     import geopandas
     from pyogrio.errors import DataSourceError
 

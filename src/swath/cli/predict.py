@@ -10,7 +10,19 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from swath.cli.options import BandNames, Complex, Dates, Place, SensorName, numbers, open_paths, shapes, split
+from swath.cli.options import (
+    BandNames,
+    Complex,
+    Dates,
+    Extent,
+    ExtentCrs,
+    Place,
+    SensorName,
+    numbers,
+    open_paths,
+    part_of,
+    split,
+)
 from swath.cli.words import show, table
 
 if TYPE_CHECKING:
@@ -20,6 +32,14 @@ if TYPE_CHECKING:
 Scenes = Annotated[
     list[str] | None,
     typer.Argument(metavar="SCENE...", help="Files, folders, products, STAC items: all together one scene."),
+]
+Inputs = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--input",
+        metavar="NAME=PATH,...",
+        help="What a further input of the model sees. What files do not tell of themselves, `swath convert` lets them.",
+    ),
 ]
 
 
@@ -34,6 +54,7 @@ def predict(
     again: Annotated[
         str | None, typer.Option("--again", metavar="RECORD", help="Make once more what a record tells of.")
     ] = None,
+    inputs: Inputs = None,
     sensor: SensorName = None,
     bands: BandNames = None,
     dates: Dates = None,
@@ -55,10 +76,8 @@ def predict(
     units: Annotated[
         str | None, typer.Option("--units", help="Units of numbers that nothing says the units of.")
     ] = None,
-    extent: Annotated[
-        str | None, typer.Option("--extent", metavar="L,B,R,T|FILE", help="Only this part: bounds, or a vector file.")
-    ] = None,
-    extent_crs: Annotated[str | None, typer.Option("--extent-crs", metavar="CRS", help="CRS of the bounds.")] = None,
+    extent: Extent = None,
+    extent_crs: ExtentCrs = None,
     vectors: Annotated[
         str | None, typer.Option("--vectors", metavar="FILE", help="Its shapes too: .gpkg, .parquet, .geojson, .fgb.")
     ] = None,
@@ -109,7 +128,7 @@ def predict(
 
                 scene = open_paths(scenes or [], sensor=sensor, bands=bands, dates=dates, grid=grid, complex=complex)
                 product = run(
-                    _part(scene, extent, extent_crs),
+                    _with_others(part_of(scene, extent, extent_crs), inputs or [], str(model)),
                     str(model),
                     task=task,
                     exact=exact,
@@ -178,14 +197,19 @@ def _bar(out: str) -> Any:
     return Bar(os.path.basename(out), console=Console(stderr=True), transient=True)
 
 
-def _part(scene: Scene, extent: str | None, crs: str | None) -> Scene:
-    if extent is None:
+def _with_others(scene: Scene, inputs: list[str], model: str) -> Scene | dict[str, Scene]:
+    """The scene, or where there are others for further inputs of a model, each by its input."""
+    from swath.models.registry import card_of
+
+    if not inputs:
         return scene
-    if os.path.exists(extent):
-        shape, of = shapes(extent)
-        return scene.select(geometry=shape, crs=of)
-    left, bottom, right, top = numbers(extent, 4, "write LEFT,BOTTOM,RIGHT,TOP, or the path of a vector file")
-    return scene.select(bounds=(left, bottom, right, top), crs=crs)
+    found = {card_of(model).inputs[0].name: scene}
+    for one in inputs:
+        name, _, paths = one.partition("=")
+        if not paths or name in found:
+            raise typer.BadParameter(f"--input {one}: write NAME=PATH, once for each input but the first")
+        found[name] = open_paths(split(paths))
+    return found
 
 
 def _settled(bands: str | None, dates: str | None, gsd: str | None, units: str | None) -> dict[str, Any]:
