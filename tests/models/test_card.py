@@ -160,7 +160,7 @@ WRONG = {
     "CardBand: units: unknown units 'foo'; known: reflectance": lambda: CardBand(name="x", units="foo"),
     "Input: bands.0.units: unknown units 'foo'": lambda: Input(bands=({"name": "x", "units": "foo"},)),  # type: ignore[arg-type]
     "CardBand: clip must be": lambda: CardBand(name="x", units="dn", clip=(1, 0)),
-    "CardBand: wavelength must be": lambda: CardBand(name="x", units="dn", wavelength=(700, 600, 500)),
+    "CardBand: wavelength: must be (min": lambda: CardBand(name="x", units="dn", wavelength=(700, 600, 500)),
     "MeanStd: std: Input should be greater than 0": lambda: MeanStd(mean=0, std=0),
     "MeanStd: mean: Input should be a finite number": lambda: MeanStd(mean=float("nan"), std=1),
     "MinMax: min 3 must be less than max 3": lambda: MinMax(min=3, max=3),

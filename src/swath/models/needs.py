@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import Literal
 
-from pydantic import Field, field_validator
+from pydantic import Field
 
 from swath.models.frozen import Frozen
-from swath.sensors import UNITS, Band
+from swath.sensors import Band, Units, Wavelength
 
 
 class MeanStd(Frozen):
@@ -62,26 +62,15 @@ class CardBand(Frozen):
 
     name: str
     common_name: str | None = None
-    wavelength: tuple[float, float, float] | None = None
-    """`(min, centre, max)` in nm."""
+    wavelength: Wavelength | None = None
     polarisation: Literal["VV", "VH", "HH", "HV"] | None = None
-    units: str
-    """One of `swath.sensors.UNITS`."""
+    units: Units
     normalisation: Normalisation | None = None
     """None: the network takes values as they are, in `units`."""
     clip: tuple[float, float] | None = None
     """Limits in the band's units, applied before normalisation."""
 
-    @field_validator("units")
-    @classmethod
-    def _known_unit(cls, value: str) -> str:
-        if value not in UNITS:
-            raise ValueError(f"unknown units {value!r}; known: {', '.join(UNITS)}")
-        return value
-
     def _agree(self) -> None:
-        if self.wavelength is not None and not 0 < self.wavelength[0] <= self.wavelength[1] <= self.wavelength[2]:
-            raise ValueError(f"wavelength must be (min, centre, max) in nm, in that order; found {self.wavelength}")
         if self.clip is not None and not self.clip[0] < self.clip[1]:
             raise ValueError(f"clip must be (lower, upper); found {self.clip}")
 

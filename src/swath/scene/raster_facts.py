@@ -9,6 +9,7 @@ from typing import Any
 from rasterio.enums import ColorInterp, MaskFlags
 
 from swath.scene.reader import Stored
+from swath.sensors import limits
 
 
 def mask_mode(flags: Sequence[MaskFlags]) -> str:
@@ -71,7 +72,7 @@ def _wavelength(*spaces: Mapping[str, str]) -> tuple[float, float, float] | None
         return None
     if factor == 0 or centre <= 0:
         return None
-    return tuple(round(value * factor, 3) for value in (centre - width / 2, centre, centre + width / 2))  # type: ignore[return-value]  # three values
+    return limits(centre * factor, width * factor)
 
 
 def file_tags(dataset: Any) -> dict[str, str]:

@@ -10,7 +10,7 @@ from swath.scene.dates import Date
 from swath.scene.identify import COMMON_NAMES, fitted, units_of
 from swath.scene.raster import RasterReader
 from swath.scene.reader import Stored
-from swath.sensors import Band, Recognition, recognise
+from swath.sensors import Band, Recognition, limits, recognise
 
 _SLACK_NM = 15.0
 """Catalogues round centre wavelengths to two digits of a um."""
@@ -188,14 +188,13 @@ def _described(entry: Entry, name: str, asset: Mapping[str, Any], stored: Stored
     if units is None:
         is_reflectance = "reflectance" in roles and (entry.scale is not None or stored.dtype.startswith("float"))
         units = "flags" if entry.is_flags else "class" if categorical else "reflectance" if is_reflectance else "dn"
-    half = (entry.width or 0.0) / 2
     classes = entry.classes or stored.classes
     colours = entry.colours or stored.colours
     common = (entry.common_name or "").casefold()
     return Band(
         name=entry.name or name,
         common_name=common if common in COMMON_NAMES else None,
-        wavelength=None if not entry.centre else (entry.centre - half, entry.centre, entry.centre + half),
+        wavelength=None if not entry.centre else limits(entry.centre, entry.width or 0.0),
         gsd=entry.gsd,
         units=units,
         scale=scale,

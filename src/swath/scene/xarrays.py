@@ -16,7 +16,7 @@ from pydantic import ValidationError
 from swath.errors import OpenError
 from swath.scene.dates import Date, parse_date
 from swath.scene.reader import Stored
-from swath.sensors import Band
+from swath.sensors import Band, limits
 
 _TIME = ("time", "t", "date", "valid_time")
 _BAND = ("band", "bands", "wavelength", "wavelengths", "variable")
@@ -216,8 +216,7 @@ def _wavelength(array: xr.DataArray, where: Mapping[Hashable, int]) -> tuple[flo
     # Without units, numbers below 100 are um: nothing that Swath knows looks at the vacuum ultraviolet.
     micro = units.startswith(("um", "µm", "μm", "micro")) or (not units and centre < 100)
     factor = 1000.0 if micro else 1.0
-    limits = (centre - width / 2, centre, centre + width / 2)
-    return tuple(round(value * factor, 3) for value in limits)  # type: ignore[return-value]  # three values
+    return limits(centre * factor, width * factor)
 
 
 def _classes(attrs: Mapping[Hashable, Any]) -> dict[int, str] | None:

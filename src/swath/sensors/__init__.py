@@ -1,9 +1,9 @@
 """Bands and instruments: data files and the typed objects made from them. No torch, no raster I/O."""
 
-from swath.sensors.band import Band, Kind
+from swath.sensors.band import Band, Kind, Wavelength, limits
 from swath.sensors.registry import VALUES, Recognition, find_sensor, read_sensor, recognise, sensors
 from swath.sensors.sensor import Level, Mark, Sensor, Variant
-from swath.sensors.units import UNITS, conversion
+from swath.sensors.units import UNITS, Units, conversion
 
 __all__ = [
     "UNITS",
@@ -14,9 +14,12 @@ __all__ = [
     "Mark",
     "Recognition",
     "Sensor",
+    "Units",
     "Variant",
+    "Wavelength",
     "conversion",
     "find_sensor",
+    "limits",
     "read_sensor",
     "recognise",
     "sensors",

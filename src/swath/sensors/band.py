@@ -2,14 +2,29 @@
 
 from __future__ import annotations
 
-from typing import Any, Literal, Self
+from typing import Annotated, Any, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
 
-from swath.sensors.units import UNITS
+from swath.sensors.units import Units
 
 Kind = Literal["continuous", "categorical", "flags"]
 """`continuous` may be interpolated; `categorical` holds class numbers; `flags` holds bit fields."""
+
+
+def _ordered(value: tuple[float, float, float]) -> tuple[float, float, float]:
+    if not 0 < value[0] <= value[1] <= value[2]:
+        raise ValueError(f"must be (min, centre, max) in nm, in that order; found {value}")
+    return value
+
+
+Wavelength = Annotated[tuple[float, float, float], AfterValidator(_ordered)]
+"""`(min, centre, max)` in nm."""
+
+
+def limits(centre: float, width: float) -> tuple[float, float, float]:
+    """`(min, centre, max)` of a band, to a thousandth of the unit that centre and width are in."""
+    return round(centre - width / 2, 3), round(centre, 3), round(centre + width / 2, 3)
 
 
 class Band(BaseModel):
@@ -29,14 +44,14 @@ class Band(BaseModel):
     """Other spellings in use: `B4`, `band_4`."""
     common_name: str | None = None
     """STAC common name: `red`, `nir`, `swir16`."""
-    wavelength: tuple[float, float, float] | None = None
+    wavelength: Wavelength | None = None
     """`(min, centre, max)` in nm, the limits at half of the peak response unless the sensor's file says otherwise."""
     polarisation: Literal["VV", "VH", "HH", "HV"] | None = None
     frequency: float | None = Field(default=None, gt=0)
     """Radar or microwave centre frequency in GHz."""
     gsd: float | None = Field(default=None, gt=0)
     """Ground sampling distance in m."""
-    units: str = "dn"
+    units: Units = "dn"
     """Units of values after scale and offset; one of `swath.sensors.UNITS`. `dn`: uncalibrated numbers."""
     scale: float = 1.0
     offset: float = 0.0
@@ -49,20 +64,6 @@ class Band(BaseModel):
     """Names of the class numbers of a categorical band."""
     colours: dict[int, str] | None = None
     """Colours of the class numbers, `#rrggbb`."""
-
-    @field_validator("wavelength")
-    @classmethod
-    def _ordered(cls, value: tuple[float, float, float] | None) -> tuple[float, float, float] | None:
-        if value is not None and not 0 < value[0] <= value[1] <= value[2]:
-            raise ValueError(f"wavelength must be (min, centre, max) in nm, in that order; found {value}")
-        return value
-
-    @field_validator("units")
-    @classmethod
-    def _known_unit(cls, value: str) -> str:
-        if value not in UNITS:
-            raise ValueError(f"unknown units {value!r}; known: {', '.join(UNITS)}")
-        return value
 
     @model_validator(mode="after")
     def _categorical_with_classes(self) -> Self:

@@ -10,6 +10,7 @@ from typing import Annotated, Any, Literal, Self
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
 
 from swath.sensors.band import Band
+from swath.sensors.units import Units
 
 
 def _compiles(value: str) -> str:
@@ -59,7 +60,7 @@ class Variant(_Frozen):
     scale: float | None = None
     offset: float | None = None
     nodata: float | None = None
-    units: str | None = None
+    units: Units | None = None
     dtype: str | None = None
     since: date | None = None
     """First acquisition date for which this variant is the producer's standard."""
@@ -73,7 +74,7 @@ class Level(_Frozen):
     """A product level: which bands it holds, in which order, and how its numbers are stored."""
 
     title: str
-    units: str | None = None
+    units: Units | None = None
     scale: float | None = None
     offset: float | None = None
     dtype: str | None = None

@@ -6,9 +6,11 @@ Only conversions that need no knowledge of the scene are here: radiance to refle
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Annotated
 
 import numpy as np
 from numpy.typing import NDArray
+from pydantic import AfterValidator
 
 FloatArray = NDArray[np.float32]
 
@@ -38,6 +40,16 @@ UNITS: dict[str, str] = {
     "day": "day number",
     "1": "a number without unit",
 }
+
+
+def _known(value: str) -> str:
+    if value not in UNITS:
+        raise ValueError(f"unknown units {value!r}; known: {', '.join(UNITS)}")
+    return value
+
+
+Units = Annotated[str, AfterValidator(_known)]
+"""One of `UNITS`."""
 
 
 def _to_db(power: FloatArray) -> FloatArray:
