@@ -16,7 +16,7 @@ from odc.geo.geobox import GeoBox
 import swath
 from swath.errors import GridError, SensorError, WriteError
 from swath.scene.look import ClassMap, draw_classes, look
-from swath.scene.look_marks import ground_words, legend_entries, round_length
+from swath.scene.look_marks import legend_entries, round_length
 from swath.scene.look_pixels import Swatch, colour_classes, make_picture
 
 PARIS = ("oscd_s2_4band/paris_t1.tif", "oscd_s2_4band/paris_t2.tif")
@@ -267,10 +267,6 @@ def test_class_shares_leave_out_what_is_invalid() -> None:
 )
 def test_round_lengths(longest: float, expected: float | None) -> None:
     assert round_length(longest) == (None if expected is None else pytest.approx(expected))
-
-
-def test_lengths_in_words() -> None:
-    assert [ground_words(length) for length in (0.05, 20, 5000)] == ["5 cm", "20 m", "5 km"]
 
 
 def test_the_scale_bar_is_as_long_as_it_says(paris: Any) -> None:

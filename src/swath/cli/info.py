@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from swath.cli.options import BandNames, Complex, Dates, Paths, Place, SensorName, open_paths
-from swath.cli.words import as_options, indented, percent, show, stored_words, table
+from swath.cli.words import as_options, indented, show, stored_words, table
+from swath.scene.words import ground_words, percent
 
 if TYPE_CHECKING:
     from rich.console import RenderableType
@@ -110,7 +111,7 @@ def _print(found: Description, scene: Scene) -> None:
 
 
 def _facts(found: Description, scene: Scene) -> Iterator[tuple[str, str]]:
-    from swath.scene.describe import grid_words, ground_words, place_words
+    from swath.scene.describe import grid_words, place_words
     from swath.scene.footprint import footprint
     from swath.sensors import UNITS
 

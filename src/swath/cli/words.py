@@ -16,6 +16,7 @@ _METRES = re.compile(r"\bgsd=([\d.]+)")
 _PAIRS = re.compile(r"\bbands=\{([^{}]*)\}")
 _PLACES = re.compile(r"\bdates=\[(\d{1,3}(?:, \d{1,3})*)\]")
 _SEVERAL = re.compile(r"\b(bands|dates)=\[([^\[\](]*)\]")
+_INPUTS = re.compile(r"\{'[^']*': \.\.\.(?:, ('[^{}]*))?\}")
 _PLAIN = re.compile(r"\b(overwrite|resume)=True(?: \(`--\w+`\))?")
 
 
@@ -26,6 +27,7 @@ def as_options(message: str) -> str:
     message = _PLACES.sub(lambda m: f"--match-dates {m[1].replace(' ', '')}", message)
     message = _ONE.sub(lambda m: f"--{m[1]} {m[2]}", message)
     message = _SEVERAL.sub(lambda m: f"--{m[1]} " + re.sub(r"[\s']", "", m[2]), message)
+    message = _INPUTS.sub(lambda m: re.sub(r"'([^']*)': \.\.\.,?", r"--input \1=PATH", m[1] or ""), message)
     return _PLAIN.sub(lambda m: f"--{m[1]}", message)
 
 
@@ -64,8 +66,3 @@ def stored_words(dtype: str | None, scale: float, offset: float, nodata: float |
     parts = [dtype or "", f"x {scale:g}" if scale != 1 else "", f"{offset:+g}" if offset else ""]
     words = " ".join(part for part in parts if part)
     return words if nodata is None else f"{words}, nodata {nodata:g}"
-
-
-def percent(share: float) -> str:
-    """A share for people: nothing that is there reads as 0."""
-    return "0" if share == 0 else "< 0.1 %" if share < 0.001 else f"{100 * share:.1f} %"

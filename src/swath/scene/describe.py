@@ -13,6 +13,7 @@ from swath.scene.footprint import Footprint, footprint
 from swath.scene.oddities import oddities
 from swath.scene.sample import Sample, readers_of, take_sample
 from swath.scene.whereabouts import facing
+from swath.scene.words import ground_words
 
 if TYPE_CHECKING:
     from swath.scene.scene import Scene
@@ -177,11 +178,6 @@ def band_words(band: Any) -> str:
 
 def _degrees(value: float, positive: str, negative: str, digits: int) -> str:
     return f"{abs(value):.{digits}f}°{negative if value < 0 else positive}"
-
-
-def ground_words(length: float) -> str:
-    """A length on the ground for people: `9.98 m`, `1.4 km`."""
-    return f"{length:.3g} m" if length < 1000 else f"{length / 1000:.3g} km"
 
 
 def _dates_words(scene: Scene) -> str:

@@ -8,9 +8,10 @@ from html import escape
 from typing import TYPE_CHECKING
 
 from swath.errors import ReadError
-from swath.scene.describe import grid_words, ground_words, place_words
+from swath.scene.describe import grid_words, place_words
 from swath.scene.footprint import Footprint, footprint
 from swath.scene.oddities import oddities
+from swath.scene.words import ground_words
 
 if TYPE_CHECKING:
     from swath.scene.scene import Scene

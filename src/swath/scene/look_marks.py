@@ -15,6 +15,7 @@ from odc.geo.geobox import GeoBox
 from swath.errors import GridError
 from swath.scene.look_pixels import Ramp, Swatch, colour_classes, nearest_pixels
 from swath.scene.whereabouts import pixel_on_ground
+from swath.scene.words import ground_words, percent
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -114,11 +115,6 @@ def entry(swatch: Swatch) -> str:
     """A class and its share, as a legend has it."""
     name = swatch.name if len(swatch.name) <= 34 else swatch.name[:32] + "…"
     return f"{name}  {percent(swatch.share)}"
-
-
-def percent(share: float) -> str:
-    """A share for people: nothing that is there reads as 0 %."""
-    return "< 0.1 %" if 0 < share < 0.001 else f"{100 * share:.1f} %" if share < 0.995 else f"{100 * share:.3g} %"
 
 
 def draw_hatch(ax: Axes) -> None:
@@ -260,10 +256,3 @@ def round_length(longest: float, *, whole: bool = False) -> float | None:
         return None
     power = 10.0 ** math.floor(math.log10(longest))
     return next(step * power for step in (5, 2, 1) if step * power <= longest * (1 + 1e-9))
-
-
-def ground_words(length: float) -> str:
-    """A length in m as people write it: `500 m`, `2 km`, `20 cm`."""
-    if length >= 1000:
-        return f"{length / 1000:g} km"
-    return f"{length:g} m" if length >= 1 else f"{length * 100:g} cm"
