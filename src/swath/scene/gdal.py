@@ -6,6 +6,13 @@ A variable that is already set in the environment stands: it is the user's.
 from __future__ import annotations
 
 import os
+import threading
+import warnings
+from pathlib import Path
+from typing import Any
+
+import rasterio
+from rasterio.errors import NotGeoreferencedWarning
 
 _DEFAULTS = {
     # Blocks in memory, MB. GDAL's own default is 5 % of the machine, which grows past what a flat-memory run allows.
@@ -23,7 +30,7 @@ _DEFAULTS = {
     "CPL_LOG": os.devnull,
 }
 
-REMOTE_OPTIONS = {
+_REMOTE = {
     # A listing costs requests on a server; beside a local file it finds `.ovr`, `.msk`, `.aux.xml`.
     "GDAL_DISABLE_READDIR_ON_OPEN": "EMPTY_DIR",
     # Kept per open file: for local files it would be memory without use, and grow with their number.
@@ -34,6 +41,23 @@ REMOTE_OPTIONS = {
 
 
 def set_defaults() -> None:
-    """Put the defaults into the environment, where GDAL looks each option up; to be called before rasterio is used."""
+    """Put the defaults into the environment, where GDAL looks each option up when it first needs it."""
     for key, value in _DEFAULTS.items():
         os.environ.setdefault(key, value)
+
+
+set_defaults()  # whatever opens a raster imports this module
+_opening = threading.Lock()
+
+
+def open_raster(path: str | Path) -> Any:
+    """A rasterio dataset, without rasterio's warning about a missing place: whoever opens it says that in words.
+
+    Raises:
+        rasterio.errors.RasterioIOError: GDAL cannot open it.
+    """
+    remote = "://" in str(path) or str(path).startswith(("/vsicurl", "/vsis3", "/vsigs", "/vsiaz"))
+    # Filters of warnings are those of the whole process.
+    with _opening, warnings.catch_warnings(), rasterio.Env(**(_REMOTE if remote else {})):
+        warnings.simplefilter("ignore", NotGeoreferencedWarning)
+        return rasterio.open(path)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import threading
-import warnings
 from collections import OrderedDict
 from collections.abc import Mapping, Sequence
 from contextlib import nullcontext
@@ -13,20 +12,17 @@ from typing import Any
 from xml.etree import ElementTree
 
 import numpy as np
-import rasterio
 from numpy.typing import NDArray
 from odc.geo.geobox import GeoBox
 from rasterio.enums import ColorInterp, Resampling
-from rasterio.errors import NotGeoreferencedWarning, RasterioError, RasterioIOError
+from rasterio.errors import RasterioError, RasterioIOError
 from rasterio.vrt import WarpedVRT
 from rasterio.windows import Window
 
 from swath.errors import OpenError, ReadError
-from swath.scene.gdal import REMOTE_OPTIONS, set_defaults
+from swath.scene.gdal import open_raster
 from swath.scene.raster_facts import crs_of, file_tags, mask_mode, stored_band
 from swath.scene.reader import Roi, roi_shape
-
-set_defaults()  # GDAL looks its settings up when it first opens a file
 
 _OPEN_FILES = 48
 """Handles that one thread keeps open; a series of 400 dates must not exhaust the limit of the system."""
@@ -61,7 +57,7 @@ class RasterReader:
         self._stamp = self._stamp_now()
         self._broken: str | None = None
         try:
-            with _open(self.path) as dataset:
+            with open_raster(self.path) as dataset:
                 self._describe(dataset)
         except RasterioError as error:
             raise OpenError(_explain(self.path, error)) from error
@@ -169,7 +165,7 @@ class RasterReader:
         if key in handles:
             handles.move_to_end(key)
         else:
-            dataset = _open(self.path)
+            dataset = open_raster(self.path)
             handles[key] = _warped(dataset) if self.warps else dataset
             if len(handles) > _OPEN_FILES:
                 handles.popitem(last=False)[1].close()
@@ -218,17 +214,6 @@ def _missing_sources(path: Path) -> list[str]:
         if name and not source.exists():
             missing.append(str(source))
     return missing
-
-
-_opening = threading.Lock()
-
-
-def _open(path: str) -> Any:
-    """A rasterio dataset. A missing place is no cause for a warning here: the scene's description says it."""
-    remote = "://" in path or path.startswith(("/vsicurl", "/vsis3", "/vsigs", "/vsiaz"))
-    with _opening, warnings.catch_warnings(), rasterio.Env(**(REMOTE_OPTIONS if remote else {})):
-        warnings.simplefilter("ignore", NotGeoreferencedWarning)
-        return rasterio.open(path)
 
 
 def _warped(dataset: Any) -> Any:

@@ -14,7 +14,7 @@ from swath.scene.arrays import ArrayReader
 from swath.scene.plane import read_planes
 from swath.scene.raster import RasterReader, equals_nodata
 from swath.scene.reader import Picked, Roi, shifted
-from swath.scene.write.layer import Layer
+from swath.scene.write.layer import Layer, fits
 
 if TYPE_CHECKING:
     from swath.scene.plane import Plane
@@ -121,7 +121,7 @@ def _of_band(scene: Scene, planes: Sequence[Plane | None], band: Band) -> BandSt
     numbers = [
         one.nodata if one.nodata is not None else plane.nodata for one, plane in zip(stored, present, strict=True)
     ]
-    declared = {number for number in numbers if number is not None and _holds(dtype, number)}
+    declared = {number for number in numbers if number is not None and fits(number, dtype)}
     if np.dtype(dtype).kind == "f":
         only = declared.pop() if len(declared) == 1 and None not in numbers else float("nan")
         return BandStoring(dtype, only, scale, offset)
@@ -167,13 +167,6 @@ def _free_class(band: Band, dtype: str) -> float | None:
     if band.kind != "categorical" or not taken or dtype not in ("uint8", "uint16"):
         return None
     return next((float(number) for number in (0, 255, *range(254, 0, -1)) if number not in taken), None)
-
-
-def _holds(dtype: str, number: float) -> bool:
-    if np.dtype(dtype).kind == "f":
-        return True
-    limits = np.iinfo(dtype)
-    return float(number).is_integer() and limits.min <= number <= limits.max
 
 
 def _layer(band: Band, how: BandStoring, date: str | None) -> Layer:

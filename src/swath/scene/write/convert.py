@@ -13,21 +13,18 @@ from importlib.metadata import version
 from pathlib import Path
 
 import numpy as np
+import rasterio.shutil
 from odc.geo.geobox import GeoBox
+from rasterio._err import CPLE_BaseError  # what rasterio.shutil raises; it has no public name
+from rasterio.errors import RasterioError
 
 from swath.errors import WriteError
-from swath.scene.gdal import set_defaults
+from swath.scene.gdal import open_raster
 from swath.scene.write.atomic import remove, write_error
 from swath.scene.write.layer import Layer, Storage
 from swath.scene.write.overviews import make_overviews
 from swath.scene.write.pieces import Pieces
 from swath.scene.write.vrt import VirtualBand, sources_of, write_vrt
-
-set_defaults()
-
-import rasterio.shutil  # noqa: E402  GDAL reads some settings once, at its first use
-from rasterio._err import CPLE_BaseError  # noqa: E402  what rasterio.shutil raises; it has no public name
-from rasterio.errors import RasterioError  # noqa: E402
 
 COMPRESSIONS = ("deflate", "zstd", "lzw", "none")
 """Lossless all. Deflate is the default: every reader of TIFF has it, browsers and older GIS included."""
@@ -78,7 +75,7 @@ def make_cog(
             PREDICTOR="YES" if compress != "none" and _smooth(layers, storage) else "NO",
             OVERVIEWS="AUTO", NUM_THREADS=_THREADS, BIGTIFF="IF_SAFER",
         )  # fmt: skip
-        with rasterio.open(made) as dataset:
+        with open_raster(made) as dataset:
             if dataset.tags(ns="IMAGE_STRUCTURE").get("LAYOUT") != "COG" or dataset.shape != tuple(grid.shape):
                 raise WriteError("GDAL made no Cloud Optimized GeoTIFF: use the GDAL that Swath's constraints name.")
     return made

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import math
 import re
-import warnings
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,12 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from swath.errors import WriteError
-from swath.scene.gdal import set_defaults
-
-set_defaults()
-
-import rasterio  # noqa: E402  GDAL reads some settings once, at its first use
-from rasterio.errors import NotGeoreferencedWarning  # noqa: E402
+from swath.scene.gdal import open_raster
 
 Kind = Literal["continuous", "categorical", "flags"]
 KINDS: tuple[Kind, ...] = get_args(Kind)
@@ -115,7 +109,7 @@ def read_layers(path: str | Path) -> tuple[Layer, ...]:
         One layer per band, in order.
     """
     layers = []
-    with _opened(path) as dataset:
+    with open_raster(path) as dataset:
         for index in dataset.indexes:
             tags = dataset.tags(index)
             if tags.get("kind") not in KINDS:
@@ -143,19 +137,13 @@ def read_layers(path: str | Path) -> tuple[Layer, ...]:
 def read_statistics(path: str | Path) -> tuple[dict[str, float], ...]:
     """What a raster says of its valid numbers: minimum, maximum, mean, stddev, valid_percent, for each band."""
     found = []
-    with _opened(path) as dataset:
+    with open_raster(path) as dataset:
         for index in dataset.indexes:
             tags = dataset.tags(index)
             names = ("minimum", "maximum", "mean", "stddev", "valid_percent")
             known = {name: tags.get(f"STATISTICS_{name.upper()}") for name in names}
             found.append({name: float(text) for name, text in known.items() if text is not None})
     return tuple(found)
-
-
-def _opened(path: str | Path) -> Any:
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", NotGeoreferencedWarning)
-        return rasterio.open(path)
 
 
 @dataclass(frozen=True)

@@ -6,7 +6,6 @@ gave, and it takes one rule for a file, where a map of classes with its confiden
 
 from __future__ import annotations
 
-import warnings
 from collections import deque
 from collections.abc import Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -16,14 +15,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 from odc.geo.geobox import GeoBox
+from rasterio.windows import Window
 
+from swath.scene.gdal import open_raster
 from swath.scene.write.layer import Kind, Layer, Storage
 from swath.scene.write.pieces import Piece, save_block
 from swath.scene.write.vrt import VirtualBand, sources_of, write_vrt
-
-import rasterio  # isort: skip
-from rasterio.errors import NotGeoreferencedWarning  # isort: skip
-from rasterio.windows import Window  # isort: skip
 
 _SIDE = 1024  # pixels of a window that becomes one block of the next level
 _BYTES = 32 * 2**20  # of one window: rasters of many bands are halved a few bands at a time
@@ -70,10 +67,7 @@ def _halve_all(
 
     waiting: deque[Future[Piece]] = deque()
     pieces: list[Piece] = []
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", NotGeoreferencedWarning)
-        dataset = rasterio.open(finer)
-    with dataset, ThreadPoolExecutor(threads) as pool:
+    with open_raster(finer) as dataset, ThreadPoolExecutor(threads) as pool:
         for piece in _plan(folder, shape, len(layers), np.dtype(storage.dtype).itemsize):
             (top, bottom), (left, right) = piece.rows, piece.columns
             right, bottom = min(2 * right, dataset.width), min(2 * bottom, dataset.height)

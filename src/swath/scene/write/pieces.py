@@ -24,12 +24,8 @@ from rasterio.errors import RasterioError
 from rasterio.io import MemoryFile
 
 from swath.errors import WriteError
-from swath.scene.gdal import set_defaults
+from swath.scene.gdal import open_raster
 from swath.scene.write.atomic import remove, sync, write_error, writing
-
-set_defaults()
-
-import rasterio  # noqa: E402  GDAL reads some settings once, at its first use
 
 BLOCK = 512
 """Side in pixels of the squares that a block is stored in."""
@@ -199,7 +195,7 @@ class Pieces:
         """Statistics of each band over all blocks, from what each block noted when it was written."""
         total = [Statistics()] * bands
         for piece in pieces:
-            with rasterio.open(piece.path) as dataset:
+            with open_raster(piece.path) as dataset:
                 noted = json.loads(dataset.tags()[_NOTE])
             for band, values in zip(piece.bands, noted, strict=True):
                 total[band - 1] += Statistics(**values)
