@@ -68,6 +68,10 @@ class FakeRun:
     done: list[str] = field(default_factory=list)
 
     @property
+    def scenes(self) -> dict[str, swath.Scene]:
+        return {"image": self.scene}
+
+    @property
     def plan(self) -> FakePlan:
         return FakePlan(self.scene.grid)
 

@@ -173,14 +173,30 @@ def load(name: str | Path, *, network: nn.Module | None = None) -> Model:
     """
     from swath.models.model import Model
 
+    return Model.load(_weights(name), network=network)
+
+
+def card_of(name: str | Path) -> Card:
+    """The card of a registered model or of a `.swath` file, without its weights.
+
+    Raises:
+        CardError: there is no such name or file, or it has no weights.
+    """
+    from swath.models.weights import read_header
+
+    return read_header(_weights(name)).card
+
+
+def _weights(name: str | Path) -> str | Path:
+    """The file that holds the weights."""
     if _is_file(name):
-        return Model.load(name, network=network)
+        return name
     entry = find(str(name))
     if entry.weights is None:
         raise CardError(
             f"{entry.name} is a network without weights; train it, or build it: Model.build({entry.name!r}, card=...)"
         )
-    return Model.load(entry.weights, network=network)
+    return entry.weights
 
 
 def load_official(name: str, state_dict: Mapping[str, Tensor], *, prefix: str = "", **config: Any) -> nn.Module:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import math
 import os
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from types import ModuleType
 from typing import TYPE_CHECKING, Any, Literal
@@ -27,7 +27,7 @@ __all__ = ["predict"]
 
 
 def predict(
-    scene: Scene,
+    scene: Scene | Sequence[Scene] | Mapping[str, Scene],
     model: Model | str | Path,
     *,
     task: str | None = None,
@@ -58,10 +58,11 @@ def predict(
     tiles lie where the scene's own grid puts them, and a part of a scene is given what the whole would be given there.
 
     Args:
-        scene: what to look at; of one that was cut, what lies around the cut is looked at too.
+        scene: what to look at; of one that was cut, what lies around the cut is looked at too. For a model of several
+            inputs one scene for each, in their order or by name: the map lies on the first one's grid.
         model: a model, a registered name, or the path of a weight file.
         task: what is asked; None: what the model was made for.
-        extent: a part of the scene: `np.s_[y0:y1, x0:x1]`, bounds in its CRS, or a geometry.
+        extent: a part of the (first) scene: `np.s_[y0:y1, x0:x1]`, bounds in its CRS, or a geometry.
         out: where to write the map now; None: later, by `Product.save`.
         stitch: `trim` keeps of each tile what its halo cannot touch, and needs a network that sees a finite part;
             `blend` averages overlapping tiles with smooth weights; `auto` trims where it can.
@@ -96,7 +97,7 @@ def predict(
     from swath.errors import PredictError
     from swath.models.model import Model
     from swath.models.registry import load
-    from swath.predict.match import match
+    from swath.predict.match import by_input, match
     from swath.predict.plan import Plan
     from swath.predict.product import Product
     from swath.predict.run import Prediction
@@ -110,8 +111,10 @@ def predict(
     card = model.card
     if task is not None and task != card.task:
         raise PredictError(f"{card.name} was made for {card.task}, not for {task}; leave out task=, or take another")
-    scene = _cut(scene, extent)
-    feed = match(scene, card, **settle)
+    scenes = by_input(scene, card)
+    first = next(iter(scenes))
+    scenes[first] = _cut(scenes[first], extent)
+    feed = match(scenes, card, **settle)
     # A scene that one tile holds has no seams, so it does not matter how far the network sees.
     alone = stitch == "auto" and not exact and max(feed.grid.shape) <= (tile or card.tile.size)
     if card.field is None and stitch != "blend" and not alone:
@@ -148,7 +151,7 @@ def predict(
     asked = {"stitch": stitch, "exact": exact, "tile": tile, "overlap": overlap, "tta": tta, **kept, **settle}
     if exact and precision == "auto":
         precision = "float32"
-    run = Prediction(scene, work, precision=precision, arguments=asked, source=source, cluster=cluster)
+    run = Prediction(scenes, work, precision=precision, arguments=asked, source=source, cluster=cluster)
     product = Product.of(run)
     if out is not None:
         product.save(out, overwrite=overwrite, resume=resume, progress=progress)

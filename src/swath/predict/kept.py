@@ -16,7 +16,7 @@ import numpy as np
 from swath.errors import OpenError, SwathError
 from swath.models.card import Card
 from swath.predict.making import Progress, Report, Run
-from swath.predict.record import ANSWERS, moved, read_told, told_by
+from swath.predict.record import ANSWERS, moved, read_told, stories, told_by
 from swath.scene.dates import Date, parse_date
 from swath.scene.opened import reopened
 from swath.scene.raster import RasterReader
@@ -111,12 +111,12 @@ class Kept:
         return moved(kept, old, folder)
 
     def scene(self) -> Scene | None:
-        """The scene that the files were made from; None where it cannot be opened any more."""
+        """The (first) scene that the files were made from; None where it cannot be opened any more."""
         if self.run is not None:
-            return self.run.scene
+            return next(iter(self.run.scenes.values()))
         try:
             told, folder = read_told(self.paths()[MAIN])
-            return None if told["swath:scene"] is None else reopened(told["swath:scene"], folder)
+            return next((reopened(one, folder) for one in stories(told)), None)
         except SwathError:
             return None
 
@@ -133,7 +133,7 @@ class Kept:
     def dates(self) -> list[Date]:
         """When what the product shows was seen: the first and the last date, as far as known."""
         if self.run is not None:
-            return [date for date in self.run.scene.dates if date is not None]
+            return [date for scene in self.run.scenes.values() for date in scene.dates if date is not None]
         if not record_path(self.paths()[MAIN]).exists():
             return []
         told, _ = read_told(self.paths()[MAIN])

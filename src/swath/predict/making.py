@@ -52,8 +52,8 @@ class Run(Protocol):
         ...
 
     @property
-    def scene(self) -> Scene:
-        """What is looked at."""
+    def scenes(self) -> Mapping[str, Scene]:
+        """What is looked at, by input of the card and in their order; the product lies on the first."""
         ...
 
     @property

@@ -59,7 +59,7 @@ def match(
         MatchError: the scene does not fit; the message says all that differs and the arguments that settle it.
         ReadError: pixels that `units` needs looked at cannot be read.
     """
-    scenes = _scenes(scene, card)
+    scenes = list(by_input(scene, card).values())
     said = {"bands": bands, "gsd": gsd, "dates": dates, "units": units}
     found = [
         _fit(own, given, card, **{key: _for(given, key, value, card) for key, value in said.items()})
@@ -113,8 +113,8 @@ class _Fit:
     notes: tuple[str, ...]
 
 
-def _scenes(scene: Any, card: Card) -> list[Scene]:
-    """One scene per input.
+def by_input(scene: Scene | Sequence[Scene] | Mapping[str, Scene], card: Card) -> dict[str, Scene]:
+    """The scene of each input by its name, in the order of the card's.
 
     Raises:
         MatchError: more, fewer, or others.
@@ -123,12 +123,12 @@ def _scenes(scene: Any, card: Card) -> list[Scene]:
     if isinstance(scene, Mapping):
         if set(scene) != set(names):
             raise MatchError(f"{card.name} takes the inputs {', '.join(names)}, and scenes are given for {[*scene]}")
-        return [scene[name] for name in names]
+        return {name: scene[name] for name in names}
     scenes = [scene] if isinstance(scene, Scene) else list(scene)
     if len(scenes) != len(names):
         want = ", ".join(f"{name!r}: ..." for name in names)
         raise MatchError(f"{card.name} takes {len(names)} scene(s), and {len(scenes)} are given; give {{{want}}}")
-    return scenes
+    return dict(zip(names, scenes, strict=True))
 
 
 def _for(given: Input, key: str, value: Any, card: Card) -> Any:

@@ -269,7 +269,7 @@ class Product:
 
     @property
     def scene(self) -> Scene | None:
-        """The scene that the map was made from; None where it cannot be opened any more."""
+        """The (first) scene that the map was made from; None where it cannot be opened any more."""
         return self._kept.scene()
 
     @property

@@ -8,13 +8,16 @@ record, so that inputs, weights and products can be moved together.
 | `swath:task` | what was asked |
 | `swath:model` | name, hash and source of the weights, and the card |
 | `swath:inputs` | each file that was read, its dates, size and hash |
-| `swath:scene` | arguments of `swath.open`, and what was selected; null where the scene was in memory only |
-| `swath:sensors` | what the scene was seen by |
+| `swath:scene` | arguments of `swath.open`, and what was selected; null where a scene was in memory only |
+| `swath:sensors` | what the scenes were seen by |
 | `swath:match` | which band feeds which input, units, resampling, and what a person should know of it |
 | `swath:options` | arguments of `swath.predict` |
 | `swath:plan` | tiles, stitching, radius and its bound |
 | `swath:run` | what the run found out about itself: nothing that another needs |
 | `processing:software` | versions |
+
+Where a network has several inputs, each with a scene of its own, `swath:scene` is a list; there and in
+`swath:inputs` `input` names the one that is fed.
 """
 
 from __future__ import annotations
@@ -32,7 +35,8 @@ import numpy as np
 from swath.errors import PredictError
 from swath.predict.inputs import inputs_of
 from swath.predict.making import Report, Run
-from swath.scene.opened import is_local, relative_to, story
+from swath.scene.opened import is_local, relative_to, reopened, story
+from swath.scene.scene import Scene
 from swath.scene.write.record import read_record
 
 ANSWERS = ("swath:task", "swath:model", "swath:inputs", "swath:scene", "swath:sensors", "swath:options", "swath:plan")
@@ -43,16 +47,19 @@ def told_by(run: Run, report: Report | None, folder: Path) -> dict[str, Any]:
     import rasterio
     import torch
 
-    scene, card = run.scene, run.card
+    card, scenes = run.card, run.scenes
+    fed = {name: {"input": name} if len(scenes) > 1 else {} for name in scenes}
+    opened = [fed[name] | told for name, scene in scenes.items() if (told := story(scene, folder)) is not None]
+    again = len(opened) == len(scenes)
     model: dict[str, Any] = {"name": card.name, **run.weights, "card": json.loads(card.to_json())}
     if (source := run.weights.get("source")) and os.path.isfile(source):
         model["source"] = relative_to(os.path.abspath(source), folder)
     return {
         "swath:task": card.task,
         "swath:model": model,
-        "swath:inputs": inputs_of(scene, folder),
-        "swath:scene": story(scene, folder),
-        "swath:sensors": [sensor.name for sensor in scene.sensors],
+        "swath:inputs": [fed[name] | one for name, scene in scenes.items() for one in inputs_of(scene, folder)],
+        "swath:scene": None if not again else opened if len(opened) > 1 else opened[0],
+        "swath:sensors": list(dict.fromkeys(sensor.name for scene in scenes.values() for sensor in scene.sensors)),
         "swath:match": dict(run.match),
         "swath:options": dict(run.arguments),
         "swath:plan": run.plan.describe(),
@@ -76,13 +83,29 @@ def moved(told: Mapping[str, Any], old: Path, new: Path) -> dict[str, Any]:
     result: dict[str, Any] = json.loads(json.dumps(told))
     for one in result["swath:inputs"]:
         one["href"] = move(one["href"])
-    if result["swath:scene"] is not None:
-        opened = result["swath:scene"]["open"]
+    for one in stories(result):
+        opened = one["open"]
         opened["sources"] = [move(path) for path in opened["sources"]]
     model = result["swath:model"]
     if model.get("source") and place(model["source"], old).is_file():
         model["source"] = move(model["source"])
     return result
+
+
+def stories(told: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """How each scene was opened, in the order of the card's inputs; none where one was in memory only."""
+    found = told["swath:scene"]
+    return found if isinstance(found, list) else [] if found is None else [found]
+
+
+def reopened_all(told: Mapping[str, Any], folder: Path) -> Scene | dict[str, Scene]:
+    """The scene that properties tell of, or each by its input, for a record in `folder`.
+
+    Raises:
+        SwathError: as `swath.scene.opened.reopened` says.
+    """
+    found = stories(told)
+    return reopened(found[0], folder) if len(found) == 1 else {one["input"]: reopened(one, folder) for one in found}
 
 
 def place(path: str, folder: Path) -> Path:

@@ -66,10 +66,10 @@ class RunReport:
 
 
 class Prediction:
-    """A scene, a model and a plan: makes the pixels of a product. See `swath.predict.making.Run`.
+    """Scenes, a model and a plan: makes the pixels of a product. See `swath.predict.making.Run`.
 
     Args:
-        scene: what is looked at, cut to what is asked for.
+        scenes: what is looked at, by input of the card; the first is cut to what is asked for.
         work: what is read, run and made of it; its precision is a proposal where `precision` is `auto`.
         precision: `float32`, `bfloat16`, or `auto` for what fits the network and the machine.
         arguments: what `swath.predict` was asked, as plain data.
@@ -79,7 +79,7 @@ class Prediction:
 
     def __init__(
         self,
-        scene: Scene,
+        scenes: Mapping[str, Scene],
         work: Work,
         *,
         precision: str = "auto",
@@ -87,12 +87,17 @@ class Prediction:
         source: str | None = None,
         cluster: Any = None,
     ) -> None:
-        self.scene = scene
+        self.scenes = dict(scenes)
         self._proposed = work
         self._precision = precision
         self._arguments = dict(arguments or {})
         self._source = source
         self._cluster = cluster
+
+    @property
+    def scene(self) -> Scene:
+        """The scene on which the product lies."""
+        return next(iter(self.scenes.values()))
 
     @property
     def plan(self) -> Plan:

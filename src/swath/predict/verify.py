@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
@@ -16,9 +16,8 @@ from swath.errors import CardError, PredictError
 from swath.predict.inputs import check_inputs
 from swath.predict.making import Progress
 from swath.predict.product import Product
-from swath.predict.record import place, read_told
+from swath.predict.record import place, read_told, reopened_all
 from swath.predict.vectors.regions import windows
-from swath.scene.opened import reopened
 from swath.scene.scene import Scene
 from swath.scene.write import Layer
 from swath.scene.write.layer import Storage
@@ -70,7 +69,7 @@ class Verification:
 def rebuild(
     path: str | os.PathLike[str],
     *,
-    scene: Scene | None = None,
+    scene: Scene | Sequence[Scene] | Mapping[str, Scene] | None = None,
     model: Model | None = None,
     predict: Predict | None = None,
 ) -> Product:
@@ -80,7 +79,7 @@ def rebuild(
 
     Args:
         path: a product, or its record.
-        scene: instead of the one that the record tells; it is taken as it is.
+        scene: instead of what the record tells; it is taken as it is.
         model: instead of the one that the record tells; its weights must be the same.
         predict: `swath.predict`, or what stands in for it.
 
@@ -100,7 +99,7 @@ def rebuild(
                 f"{path} was made from a scene in memory, and its record cannot open it; give it: scene=..."
             )
         check_inputs(told["swath:inputs"], folder)
-        scene = reopened(told["swath:scene"], folder)
+        scene = reopened_all(told, folder)
     noted = told["swath:model"]
     try:
         product = predict(scene, model or _source(noted, folder), **told["swath:options"])
