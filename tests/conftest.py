@@ -9,6 +9,10 @@ import pytest
 
 HERE = Path(__file__).parent
 
+# Two test processes on two cores: more threads than that wait for one another, up to twenty times as long. To be said
+# before torch is imported.
+os.environ.setdefault("OMP_NUM_THREADS", "1")
+
 
 @pytest.fixture(scope="session")
 def own_data() -> Path:
