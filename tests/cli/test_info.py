@@ -8,30 +8,17 @@ import subprocess
 import sys
 import warnings
 from pathlib import Path
-from typing import Any
 
 import pytest
 import rasterio
 from rasterio.errors import NotGeoreferencedWarning
-from typer.testing import CliRunner
 
-from swath.cli import app
-
-WORLDCOVER = "worldcover_huge_cog/tests/data-files/ESA_WorldCover_10m_2021_v200_N00E006"
-MAP = f"{WORLDCOVER}/ESA_WorldCover_10m_2021_v200_N00E006_Map.tif"
-
-
-def run(*arguments: object) -> Any:
-    return CliRunner().invoke(app, [str(one) for one in arguments])
+from .running import MAP, command, run
 
 
 def swath_process(*arguments: object, columns: int = 80) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
-        [sys.executable, "-c", "from swath.cli import main; main()", *(str(one) for one in arguments)],
-        capture_output=True,
-        text=True,
-        check=False,
-        env={**os.environ, "COLUMNS": str(columns)},
+        command(*arguments), capture_output=True, text=True, check=False, env={**os.environ, "COLUMNS": str(columns)}
     )
 
 
@@ -106,9 +93,8 @@ def test_tables_fit_a_terminal(shared_data: Path, name: str) -> None:
 
     # A terminal of 80 columns: what is wider is folded.
     master, slave = pty.openpty()
-    code = "from swath.cli import main; main()"
     process = subprocess.Popen(
-        [sys.executable, "-c", code, "info", shared_data / name],
+        command("info", shared_data / name),
         stdout=slave,
         stderr=subprocess.DEVNULL,
         env={**os.environ, "COLUMNS": "80", "TERM": "dumb"},
@@ -213,15 +199,14 @@ def measured(cache: Path, *arguments: object) -> tuple[float, float, str]:
     """
     code = (
         "import resource, subprocess, sys\n"
-        "done = subprocess.run([sys.executable, '-c', 'from swath.cli import main; main()', *sys.argv[1:]],"
-        " stdout=subprocess.PIPE)\n"
+        "done = subprocess.run(sys.argv[1:], stdout=subprocess.PIPE)\n"
         "used = resource.getrusage(resource.RUSAGE_CHILDREN)\n"
         "sys.stderr.write(f'{used.ru_utime + used.ru_stime} {used.ru_maxrss / 1024} {done.returncode}')\n"
         "sys.stdout.write(done.stdout.decode())\n"
     )
     environment = {key: value for key, value in os.environ.items() if key != "PYTHONDONTWRITEBYTECODE"}
     done = subprocess.run(
-        [sys.executable, "-c", code, *(str(one) for one in arguments)],
+        [sys.executable, "-c", code, *command(*arguments)],
         capture_output=True,
         text=True,
         check=True,

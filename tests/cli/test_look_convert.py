@@ -3,25 +3,15 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pytest
 import rasterio
 from matplotlib.image import imread
-from typer.testing import CliRunner
 
 import swath
-from swath.cli import app
 
-MAP = (
-    "worldcover_huge_cog/tests/data-files/ESA_WorldCover_10m_2021_v200_N00E006/"
-    "ESA_WorldCover_10m_2021_v200_N00E006_Map.tif"
-)
-
-
-def run(*arguments: object) -> Any:
-    return CliRunner().invoke(app, [str(one) for one in arguments])
+from .running import MAP, run
 
 
 def test_look_at_a_pair(shared_data: Path, tmp_path: Path) -> None:

@@ -7,10 +7,11 @@ import sys
 from pathlib import Path
 
 import pytest
-from typer.testing import CliRunner
 
-from swath.cli import VERBS, app
+from swath.cli import VERBS
 from swath.cli.words import as_options
+
+from .running import command, run
 
 HEAVY = ("torch", "rasterio", "matplotlib", "xarray", "numpy", "pandas", "odc")
 
@@ -30,7 +31,7 @@ def test_help_is_quick_because_it_imports_little() -> None:
 
 @pytest.mark.parametrize("verb", VERBS)
 def test_every_verb_has_help(verb: str) -> None:
-    result = CliRunner().invoke(app, [verb, "--help"])
+    result = run(verb, "--help")
     assert result.exit_code == 0
     assert "Usage: root " + verb in result.stdout
 
@@ -38,7 +39,7 @@ def test_every_verb_has_help(verb: str) -> None:
 def test_version() -> None:
     import swath
 
-    assert CliRunner().invoke(app, ["--version"]).stdout == f"swath {swath.__version__}\n"
+    assert run("--version").stdout == f"swath {swath.__version__}\n"
 
 
 @pytest.mark.parametrize(
@@ -60,7 +61,7 @@ def test_version() -> None:
     ],
 )
 def test_errors_are_one_line(arguments: list[str], code: int, words: str) -> None:
-    result = CliRunner().invoke(app, arguments)
+    result = run(*arguments)
     assert result.exit_code == code
     assert result.stdout == ""
     assert result.stderr.startswith("error: ")
@@ -71,19 +72,15 @@ def test_errors_are_one_line(arguments: list[str], code: int, words: str) -> Non
 
 def test_no_traceback_in_a_process_of_its_own(tmp_path: Path) -> None:
     (tmp_path / "text.tif").write_text("no raster")
-    code = "from swath.cli import main; main()"
-    done = subprocess.run(
-        [sys.executable, "-c", code, "info", str(tmp_path / "text.tif")], capture_output=True, text=True, check=False
-    )
+    done = subprocess.run(command("info", tmp_path / "text.tif"), capture_output=True, text=True, check=False)
     assert done.returncode == 1
     assert done.stderr.startswith("error: ")
     assert done.stderr.count("\n") == 1
 
 
 def test_a_reader_that_leaves_early_is_no_error(shared_data: Path) -> None:
-    code = "from swath.cli import main; main()"
     with subprocess.Popen(
-        [sys.executable, "-c", code, "info", str(shared_data / "oscd_s2_4band/paris_t1.tif")],
+        command("info", shared_data / "oscd_s2_4band/paris_t1.tif"),
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
     ) as process:
@@ -110,10 +107,10 @@ def test_advice_is_given_in_the_words_of_the_command_line(library: str, command_
 
 
 def test_sensors_are_listed() -> None:
-    listed = CliRunner().invoke(app, ["sensors"]).stdout
+    listed = run("sensors").stdout
     assert "sentinel-2 " in listed
-    one = CliRunner().invoke(app, ["sensors", "sentinel-2-l2a"]).stdout
+    one = run("sensors", "sentinel-2-l2a").stdout
     assert "B8A" in one
     assert "865 nm" in one
     assert "@04.00" in one
-    assert CliRunner().invoke(app, ["sensors", "sentinel-2"]).exit_code == 0
+    assert run("sensors", "sentinel-2").exit_code == 0

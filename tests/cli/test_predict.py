@@ -4,24 +4,19 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import Any
 
 import geopandas
 import numpy as np
 import pytest
 import rasterio
 import torch
-from typer.testing import CliRunner
 
 import swath
-from swath.cli import app
 from swath.models import registry
 
+from .running import run
+
 SENSOR = "sentinel-2-l1c@pre-04.00"
-
-
-def run(*arguments: object) -> Any:
-    return CliRunner().invoke(app, [str(one) for one in arguments])
 
 
 @pytest.fixture(scope="module")
