@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 import runpy
 import time
 from pathlib import Path
@@ -11,7 +10,6 @@ import numpy as np
 import pytest
 
 from swath.errors import SensorError
-from swath.scene.dates import parse_date
 from swath.sensors import find_sensor, read_sensor, recognise, sensors
 
 HERE = Path(__file__).parent
@@ -44,44 +42,6 @@ RANGES = {
 WITHOUT_LIGHT = {("zy-3", "NAD")}
 """Optical bands whose limits no source at hand states."""
 
-UNRECOGNISED = [
-    "1985.tif",
-    "image_rgb.tif",
-    "B04.tif",
-    "red.tif",
-    "ndvi.tif",
-    "landsat.tif",
-    "S2_L1C_13band_2015-07-11.tif",
-    "sentinel-2/2020/B04.jp2",
-    "T31UFU_20200113T105331_B04.jp2",  # Level-1C by custom, but a copy may have lost the pixel size of Level-2A
-    "S2B_52SFA_20220126_0_L2A/B04.tif",  # the catalogue took the offset out of some, not of others
-    "LE70220491999322EDC01_stack.gtif",  # the scene is known, what was stacked is not
-    "LE70220491999322EDC01_sr_band4.tif",
-    "LC08_L1TP_047027_20201204_20210313_01_T1_sr_band4.tif",  # Collection 1 reflectance under a Level-1 id
-    "LC08_L1TP_047027_20201204_20210313_01_T1/pixel_qa.tif",
-    "LC08_L2SP_047027_20201204_20210313_02_T1_stack.tif",
-    "MOD13Q1_20110914_subset_from_h12v10.tif",
-    "TERRA_MODIS_012010_NDVI_2014-07-28.jp2",
-    "MOD11A1.A2022103.h09v05.006.2022104093154.hdf",
-    "HLS.L30.T19LDD.2022165T144027.v1.5.B01.tif",
-    "20250325_183148_95_24c5_3B_udm2_clip.tif",
-    "20170831_172754_101c_3B_AnalyticMS_DN_udm.tif",
-    "IMG_PHR1A_MS_201509141606268_SEN_1627093101-002_R1C1.TIF",  # the order of bands is in the DIM file
-    "IMG_SPOT6_MS_201701211409016_ORT_C0000000062690_R1C1.TIF",
-    "23APR07184157-M2AS-508246526040_01_P003.tif",  # no satellite in the name
-    "WV03_20160121015319_104001001762AC00_16JAN21015319-M1BS-500638671020_01_P001_u08rf3031.png",
-    "CBERS_4A_WFI_20230801_219_124_L4_BAND15_GRID_SURFACE.tif",
-    "GF2_PMS1_E93.5_N42.6_20250624_L1A14721219001_fuse.tif",
-    "po_2624415_blu_0000000.tif",
-    "n_3807662_ne_18_1_20110815.tif",
-    "my_S2A_MSIL2A_20210122T133229_N0214_R081_T22HBD_ndvi.tif",
-]
-
-
-def _names() -> list[dict[str, str]]:
-    with (HERE / "optical_names.csv").open(encoding="utf-8") as file:
-        return list(csv.DictReader(file))
-
 
 @pytest.mark.parametrize("name", list(sensors()))
 def test_every_level_gives_bands_that_can_be_told_apart(name: str) -> None:
@@ -112,40 +72,6 @@ def test_optical_bands_have_light_and_pixel_size(name: str) -> None:
         assert band.gsd is not None, band.name
         if band.common_name is not None and (name, band.name) not in WITHOUT_LIGHT:
             assert band.wavelength is not None, band.name
-
-
-@pytest.mark.parametrize("row", _names(), ids=lambda row: row["path"].rsplit("/", 1)[-1])
-def test_published_name_is_one_sensor_at_one_level(row: dict[str, str]) -> None:
-    found = recognise(row["path"])
-    assert found is not None
-    assert (found.sensor.name, found.level) == (row["sensor"], row["level"])
-    assert parse_date(found.facts["date"]) == np.datetime64(row["date"])
-    assert found.facts.get("band", "") == row["band"]
-    if row["band"]:
-        assert found.band(row["band"]).answers_to(row["band"])
-
-
-@pytest.mark.parametrize("path", UNRECOGNISED)
-def test_name_that_proves_nothing_is_not_recognised(path: str) -> None:
-    assert recognise(path) is None
-
-
-@pytest.mark.parametrize(
-    ("collection", "expected"),
-    [
-        ("sentinel-2-c1-l2a", "sentinel-2-l2a"),
-        ("HLSL30_2.0", "hls-l30"),
-        ("HLSS30.v2.0", "hls-s30"),
-        ("hls2-s30", "hls-s30"),
-        ("modis-09A1-061", "modis-09"),
-        ("MOD13Q1_061", "modis-13"),
-        ("naip", "naip"),
-    ],
-)
-def test_stac_collection_is_recognised(collection: str, expected: str) -> None:
-    found = recognise(stac={"collection": collection})
-    assert found is not None
-    assert found.name == expected
 
 
 @pytest.mark.parametrize(
@@ -252,11 +178,6 @@ def test_sentinel_2_variant_from_the_catalogue(properties: dict[str, object], va
     found = recognise(stac={"collection": "sentinel-2-l2a", **properties})
     assert found is not None
     assert found.settled(None).variant == variant
-
-
-def test_level_must_be_said_where_the_order_of_bands_is_unknown() -> None:
-    with pytest.raises(SensorError, match=r"sensor='pleiades-ms-bgrn'.*sensor='pleiades-ms-rgbn'"):
-        find_sensor("pleiades")
 
 
 def test_all_files_load_in_less_than_three_tenths_of_a_second() -> None:
