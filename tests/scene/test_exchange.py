@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+import tracemalloc
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -359,3 +360,24 @@ def test_bands_of_a_cube_are_read_together_and_in_the_order_asked_for(tmp_path: 
             assert valid.all()
         assert len(made) == (4 if source is lazy else 0)
         np.testing.assert_array_equal(scene.read(shape=(3, 5))[0][0], cube[:, 1::2])
+
+
+@pytest.mark.parametrize("suffix", [".nc", ".zarr"])
+def test_of_a_shrunken_cube_no_more_is_loaded_than_is_kept(shared_data: Path, tmp_path: Path, suffix: str) -> None:
+    path = "worldcover_huge_cog/tests/data-files/ESA_WorldCover_10m_2021_v200_N00E006"
+    (source,) = (shared_data / path).glob("*_Map.tif")
+    part = swath.open(source).select(window=np.s_[14000:18000, 14000:18000])
+    data = part.to_xarray()[0, 0].drop_vars(["time", "band"]).fillna(0).astype(np.uint8).rename("map")
+    chunks = {"map": {"chunksizes" if suffix == ".nc" else "chunks": (500, 500)}}
+    data.attrs.clear()
+    if suffix == ".nc":
+        data.to_netcdf(tmp_path / "map.nc", engine="h5netcdf", encoding=chunks)
+    else:
+        data.to_dataset().to_zarr(tmp_path / "map.zarr", encoding=chunks, consolidated=False)
+    scene = swath.open(tmp_path / f"map{suffix}")
+    tracemalloc.start()
+    values, _ = scene.read(shape=(200, 250))
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    np.testing.assert_array_equal(values[0, 0], data.values[10::20, 8::16])
+    assert peak < 8e6  # the whole has 16e6 bytes

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import tracemalloc
 from pathlib import Path
 
 import numpy as np
@@ -73,6 +74,50 @@ def test_boundless_windows_are_invalid_outside(
         np.testing.assert_array_equal(
             valid[:, :, inside].reshape(2, 4, len(r), len(c)), whole_valid[:, :, r][:, :, :, c]
         )
+
+
+@few
+@given(data=st.data())
+def test_a_shrunken_window_of_a_moved_source_stays_in_its_place(data: st.DataObject) -> None:
+    """Numbers that say where they are: a shrunken pixel holds what lies in it, or is invalid beyond the source."""
+    draw = data.draw
+    height, width, top, left = (draw(st.integers(20, 60)) for _ in range(4))
+    grid = GeoBox((height, width), Affine(10, 0, 10 * left, 0, -10, -10 * top), "EPSG:32633")
+    y, x = np.mgrid[top : top + height, left : left + width]
+    target = GeoBox((140, 150), Affine(10, 0, 0, 0, -10, 0), "EPSG:32633")
+    moved, _ = align(ArrayReader(np.stack([y, x]), grid), target, ("continuous",) * 2)
+    window = draw(windows(*target.shape))
+    full = (window[0].stop - window[0].start, window[1].stop - window[1].start)
+    shape = (draw(st.integers(1, full[0])), draw(st.integers(1, full[1])))
+    values, valid = moved.read(window, [0, 1], shape)
+    assert values.shape == valid.shape == (2, *shape)
+    places = np.meshgrid(*(np.arange(count) + 0.5 for count in shape), indexing="ij")
+    spans = ((top, top + height), (left, left + width))
+    inside = np.ones(shape, dtype=bool)
+    for axis in (0, 1):
+        step = full[axis] / shape[axis]
+        at = window[axis].start + places[axis] * step
+        # Off by half a shrunken pixel and half a pixel at most.
+        assert (np.abs(values[axis] + 0.5 - at)[valid[axis]] <= step / 2 + 0.5 + 1e-9).all()
+        inside &= (at > spans[axis][0] + step / 2) & (at < spans[axis][1] - step / 2)
+    assert valid[:, inside].all()
+
+
+def test_a_large_source_in_a_larger_grid_is_not_read_whole(shared_data: Path) -> None:
+    path = "worldcover_huge_cog/tests/data-files/ESA_WorldCover_10m_2021_v200_N00E006"
+    (source,) = (shared_data / path).glob("*_Map.tif")
+    grid = swath.open(source).grid
+    scene = swath.open(source, grid=grid.pad(1000))
+    tracemalloc.start()
+    values, valid = scene.read(shape=(380, 380))
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert peak < 16e6  # the whole has 1.4e9 bytes
+    inner, ok = swath.open(source).read(shape=(360, 360))
+    np.testing.assert_array_equal(values[:, :, 10:-10, 10:-10], inner)
+    np.testing.assert_array_equal(valid[:, :, 10:-10, 10:-10], ok)
+    assert ok.any()
+    assert not valid[:, :, :10].any()
 
 
 def test_bands_of_several_types_in_one_file(own_data: Path, tmp_path: Path) -> None:

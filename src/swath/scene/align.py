@@ -77,19 +77,23 @@ class Shifted:
         inside = common_roi(wanted, self._extent)
         if inside == wanted:
             return self._source.read(wanted, indexes, shape)
-        full = (len(indexes), *roi_shape(window))
-        values = np.zeros(full, dtype=np.result_type(*(self.stored[i].dtype for i in indexes)))
-        valid = np.zeros(full, dtype=bool)
-        if inside is not None:
-            part = shifted(inside, -wanted[0].start, -wanted[1].start)
-            got, ok = self._source.read(inside, indexes)
-            values = values.astype(got.dtype, copy=False)
-            values[:, part[0], part[1]], valid[:, part[0], part[1]] = got, ok
-        if shape is not None:
-            rows = ((np.arange(shape[0]) + 0.5) * full[1] / shape[0]).astype(int)
-            columns = ((np.arange(shape[1]) + 0.5) * full[2] / shape[1]).astype(int)
-            values, valid = values[:, rows][:, :, columns], valid[:, rows][:, :, columns]
+        full = (len(indexes), *(shape or roi_shape(window)))
+        if inside is None:
+            return np.zeros(full, dtype=np.float32), np.zeros(full, dtype=bool)
+        # Of a shrunk window too, only what lies on the source is read, shrunk as much.
+        rows, columns = (_share(*spans) for spans in zip(inside, wanted, full[1:], strict=True))
+        part = (rows.stop - rows.start, columns.stop - columns.start)
+        got, ok = self._source.read(inside, indexes, None if shape is None else part)
+        values, valid = np.zeros(full, dtype=got.dtype), np.zeros(full, dtype=bool)
+        values[:, rows, columns], valid[:, rows, columns] = got, ok
         return values, valid
+
+
+def _share(part: slice, whole: slice, count: int) -> slice:
+    """The pixels that a part has, one at least, where the whole is shrunk to `count` pixels."""
+    scale = count / (whole.stop - whole.start)
+    first = min(round((part.start - whole.start) * scale), count - 1)
+    return slice(first, max(round((part.stop - whole.start) * scale), first + 1))
 
 
 class Warped:

@@ -95,6 +95,9 @@ class XarrayReader:
         self, window: Roi, indexes: Sequence[int], shape: tuple[int, int] | None = None
     ) -> tuple[NDArray[Any], NDArray[np.bool_]]:
         """See `Reader.read`."""
+        full = roi_shape(window)
+        # Of a shrunk window only the rows and columns that are kept are loaded.
+        spans = window if shape is None or shape == full else _picks(window, shape)
         together: dict[Any, list[int]] = {}
         for position, index in enumerate(indexes):
             array, where = self._planes[index]
@@ -103,7 +106,7 @@ class XarrayReader:
         parts = []
         for members in together.values():
             array, where = self._planes[indexes[members[0]]]
-            picks: dict[Hashable, Any] = dict(zip(array.dims[-2:], window, strict=True))
+            picks: dict[Hashable, Any] = dict(zip(array.dims[-2:], spans, strict=True))
             if where:
                 # Steps of the innermost dim, as a slice where they follow each other: files read that at once.
                 last = list(where)[-1]
@@ -111,16 +114,10 @@ class XarrayReader:
                 run = range(steps[0], steps[0] + len(steps))
                 picks |= {**where, last: slice(run.start, run.stop) if steps == list(run) else steps}
             parts.append(array.isel(picks).data)
-        rows, columns = _picks(window, shape)
-        rows, columns = rows - window[0].start, columns - window[1].start
-        values: NDArray[Any] | None = None
+        size = (len(indexes), *(shape or full))
+        values = np.empty(size, dtype=np.result_type(*(part.dtype for part in parts)))
         for members, part in zip(together.values(), _computed(parts), strict=True):
-            planes = part.reshape(len(members), *roi_shape(window))[:, rows[:, None], columns[None, :]]
-            if values is None:
-                dtype = np.result_type(*(part.dtype for part in parts))
-                values = np.empty((len(indexes), *planes.shape[1:]), dtype=dtype)
-            values[members] = planes
-        assert values is not None
+            values[members] = part.reshape(len(members), *size[1:])
         valid = np.ones(values.shape, dtype=bool)
         return values, without_nodata(values, valid, [self.stored[i].nodata for i in indexes])
 
