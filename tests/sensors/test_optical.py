@@ -180,14 +180,14 @@ def test_sentinel_2_variant_from_the_catalogue(properties: dict[str, object], va
     assert found.settled(None).variant == variant
 
 
-def test_all_files_load_in_less_than_three_tenths_of_a_second() -> None:
+def test_all_files_load_in_less_than_two_tenths_of_a_second() -> None:
     def load() -> float:
         sensors.cache_clear()
         start = time.process_time()
         sensors()
         return time.process_time() - start
 
-    assert any(load() < 0.3 for _ in range(10))
+    assert any(load() < 0.2 for _ in range(10))
 
 
 def test_page_of_sensors_is_what_the_data_say() -> None:

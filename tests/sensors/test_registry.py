@@ -125,6 +125,23 @@ def test_own_file_with_several_levels_must_be_told(kite: Path) -> None:
         find_sensor(f"{kite}:l9")
 
 
+TABLE = ONE_LEVEL.replace(
+    "bands:\n", "bands:\n  - table: |\n      T1 900 905 910\n\n      T2 910 915 920\n    gsd: 5\n    units: radiance\n"
+)
+
+
+def test_own_file_with_a_table(tmp_path: Path) -> None:
+    path = tmp_path / "kite.yaml"
+    path.write_text(TABLE)
+    bands = read_sensor(path).bands
+    assert [band.name for band in bands] == ["T1", "T2", "R", "N", "mask"]
+    assert [band.wavelength for band in bands[:2]] == [(900, 905, 910), (910, 915, 920)]
+    assert {(band.gsd, band.units) for band in bands[:2]} == {(5, "radiance")}
+    path.write_text(TABLE.replace(" 905 910", " 905"))
+    with pytest.raises(SensorError, match=r"kite.yaml: bands.0.wavelength"):
+        read_sensor(path)
+
+
 def test_missing_file(tmp_path: Path) -> None:
     with pytest.raises(SensorError, match=r"none\.yaml: cannot read the sensor file: No such file"):
         find_sensor(tmp_path / "none.yaml")

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator, Mapping
 from datetime import date
 from functools import cached_property
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, field_validator, model_validator
 
 from swath.sensors.band import Band
 from swath.sensors.units import Units
@@ -91,6 +92,16 @@ class Level(_Frozen):
     sources: tuple[str, ...] = ()
 
 
+def _is_table(entry: Any) -> bool:
+    return isinstance(entry, Mapping) and isinstance(entry.get("table"), str)
+
+
+def _of_table(table: str, **shared: Any) -> Iterator[dict[str, Any]]:
+    for line in filter(str.strip, table.splitlines()):
+        name, *limits = line.split()
+        yield {"name": name, "wavelength": limits, **shared}
+
+
 class Sensor(_Frozen):
     """An instrument, or a family of them with the same bands.
 
@@ -102,12 +113,21 @@ class Sensor(_Frozen):
     kind: Literal["optical", "thermal", "sar", "aerial", "hyperspectral", "reanalysis", "derived"]
     platforms: tuple[str, ...] = ()
     bands: tuple[Band, ...] = Field(min_length=1)
+    """In a file, bands that differ in name and wavelength alone may stand as one entry: a `table` of lines with name, min,
+    centre and max in nm, beside the fields that they share."""
     levels: dict[str, Level] = Field(min_length=1)
     default_level: str | None = None
     """The level meant by the bare name; None where there are several and a person must say which."""
     sources: tuple[str, ...] = Field(min_length=1)
     """Where the numbers come from: specifications, handbooks, papers, with a number or an address each."""
     notes: str | None = None
+
+    @field_validator("bands", mode="before")
+    @classmethod
+    def _from_tables(cls, entries: Any) -> Any:
+        if not isinstance(entries, list):
+            return entries
+        return [band for entry in entries for band in (_of_table(**entry) if _is_table(entry) else (entry,))]
 
     @model_validator(mode="after")
     def _consistent(self) -> Self:
