@@ -113,8 +113,8 @@ class Sensor(_Frozen):
     kind: Literal["optical", "thermal", "sar", "aerial", "hyperspectral", "reanalysis", "derived"]
     platforms: tuple[str, ...] = ()
     bands: tuple[Band, ...] = Field(min_length=1)
-    """In a file, bands that differ in name and wavelength alone may stand as one entry: a `table` of lines with name, min,
-    centre and max in nm, beside the fields that they share."""
+    """In a file, bands that differ in name and wavelength alone may stand as one entry: a `table` of lines with name,
+    min, centre and max in nm, beside the fields that they share."""
     levels: dict[str, Level] = Field(min_length=1)
     default_level: str | None = None
     """The level meant by the bare name; None where there are several and a person must say which."""
