@@ -291,9 +291,9 @@ _NOWHERE: Window = (slice(0, 0), slice(0, 0))
 
 def _roomy(side: int, halo: int, step: int, *, grow: bool, size: int) -> int:
     """A tile's side, enlarged by halves of the card's until enough of a tile is kept, or one tile holds all."""
-    chosen, largest = _up(side, step), _LARGEST * side
+    chosen, largest = _up(side, step), _up(math.ceil(_LARGEST * side), step)
     while grow and chosen < min(largest, size) and max(chosen - 2 * halo, 0) ** 2 < _WORTH * chosen**2:
-        chosen += _up(max(side // 2, 1), step)
+        chosen = min(chosen + _up(max(side // 2, 1), step), largest)
     return chosen
 
 
