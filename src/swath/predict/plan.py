@@ -8,8 +8,6 @@ halo the two are equal but for the order of floating point sums.
 
 from __future__ import annotations
 
-import hashlib
-import json
 import math
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
@@ -279,11 +277,6 @@ class Plan:
             "bound": self.bound,
             "overlap": [self.rows.overlap, self.columns.overlap],
         }
-
-    @property
-    def hash(self) -> str:
-        """SHA-256 of what `describe` says."""
-        return hashlib.sha256(json.dumps(self.describe(), sort_keys=True).encode()).hexdigest()
 
 
 _NOWHERE: Window = (slice(0, 0), slice(0, 0))
