@@ -32,7 +32,10 @@ def same_grid(a: GeoBox, b: GeoBox) -> bool:
 
 
 def offset_between(source: GeoBox, target: GeoBox) -> tuple[int, int] | None:
-    """`(rows, columns)` of the target's first pixel on the source, or None where pixels do not coincide."""
+    """`(rows, columns)` of the target's first pixel on the source, or None where pixels do not coincide.
+
+    Coordinates are stored with noise, so pixels may be off by a thousandth of their side.
+    """
     if source.crs != target.crs:
         return None
     to_source = ~source.affine @ target.affine
@@ -51,6 +54,13 @@ def resampling_for(kind: str, shrink: float) -> str:
 
     Class numbers and flags are never mixed: `nearest`, or the commonest class (`mode`) when pixels get much coarser.
     Measurements are interpolated (`bilinear`), or averaged when pixels get coarser, so that none is left out.
+
+    Args:
+        kind: kind of a band: `continuous`, `categorical` or `flags`.
+        shrink: side of a target pixel in source pixels.
+
+    Returns:
+        GDAL's name of it.
     """
     if kind == "flags":
         return "nearest"

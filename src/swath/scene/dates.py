@@ -42,7 +42,14 @@ _PATTERNS = (
 
 
 def parse_date(value: object) -> Date:
-    """A date that a person or a catalogue gave: ISO text, a `datetime`, `date` or `datetime64`.
+    """A date that a person or a catalogue gave.
+
+    Args:
+        value: ISO text, a year, `YYYYMMDD` or `YYYYDDD` with or without a time behind `T`, a `datetime` (UTC where it
+            names no zone), `date` or `datetime64`.
+
+    Returns:
+        The date in UTC; its unit is the precision that was given.
 
     Raises:
         OpenError: it cannot be read as a date.
@@ -76,7 +83,11 @@ def parse_date(value: object) -> Date:
 
 
 def day_of_year(year: int, day: int) -> Date:
-    """The date of the `day`-th day of `year`, counted from 1."""
+    """The date of the `day`-th day of `year`, counted from 1.
+
+    Raises:
+        OpenError: no year has that day.
+    """
     if not 1 <= day <= 366:
         raise OpenError(f"day {day} of the year {year} does not exist")
     return np.datetime64(f"{year:04d}-01-01") + np.timedelta64(day - 1, "D")

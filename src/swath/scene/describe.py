@@ -30,6 +30,12 @@ def describe(scene: Scene, *, pixels: bool = True) -> Description:
         scene: the scene.
         pixels: whether to read a sample of its pixels for value ranges, nodata shares and misregistration; what cannot
             be read is then among the oddities.
+
+    Returns:
+        Facts, in the units that the scene's bands have; lengths in m, shifts in pixels, shares from 0 to 1.
+
+    Warns:
+        SwathWarning: a date lies more than one pixel off the first.
     """
     sample = take_sample(scene) if pixels else None
     outline = footprint(scene.grid)

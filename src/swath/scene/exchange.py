@@ -133,6 +133,9 @@ def sources_of_file(path: str) -> list[Source] | None:
 
     Packed numbers (`scale_factor`, `add_offset`) are unpacked by xarray, once.
 
+    Args:
+        path: a file of whatever suffix, or a folder that ends in `.zarr`.
+
     Returns:
         None where xarray finds no arrays in it, so that GDAL may try.
 
@@ -200,6 +203,9 @@ def to_xarray(scene: Scene, chunks: int | None = None) -> xr.DataArray:
     Args:
         scene: what to hand over.
         chunks: side of Dask's blocks in pixels, one date and all bands each; None: read all now.
+
+    Raises:
+        ReadError: a source is damaged or has changed; with `chunks`, when it is computed.
     """
     from odc.geo.xr import xr_coords
 

@@ -146,6 +146,13 @@ def from_raster(
 ) -> Source:
     """A raster file as a source: its reader, and what its name and tags say.
 
+    Args:
+        path: a path or URL, or one of GDAL's own names.
+        place: `warp` or `pixels`, for a file that has no grid of its own.
+        complex_as: `amplitude` or `intensity`, for complex numbers.
+        sensor: what it is known to be from; None: recognised by its marks.
+        label: a short name for people; None: the file's.
+
     Raises:
         OpenError: see `RasterReader`.
     """

@@ -162,21 +162,21 @@ def draw_scale(ax: Axes, grid: GeoBox, pixels_per_pixel: float, panel_width: flo
     bar = DrawingArea(points, 3)
     bar.add_artist(Line2D([0, points], [1.5, 1.5], color=INK, linewidth=2, solid_capstyle="butt"))
     words = TextArea(ground_words(length) if ground is not None else f"{length:g} px", textprops=_WORDS)
-    ax.add_artist(_chip(AnchoredOffsetbox("lower left", child=VPacker(children=[words, bar], pad=0, sep=2), **_CHIP)))
+    ax.add_artist(_plate(AnchoredOffsetbox("lower left", child=VPacker(children=[words, bar], pad=0, sep=2), **_PLATE)))
 
 
 def draw_north(ax: Axes) -> None:
     """An arrow to grid north, for pictures that were turned."""
     from matplotlib.offsetbox import AnchoredText
 
-    ax.add_artist(_chip(AnchoredText("▲\nN", "upper right", prop={**_WORDS, "ha": "center"}, **_CHIP)))
+    ax.add_artist(_plate(AnchoredText("▲\nN", "upper right", prop={**_WORDS, "ha": "center"}, **_PLATE)))
 
 
 _WORDS = {"color": INK, "fontsize": 8.5}
-_CHIP: dict[str, Any] = {"pad": 0.35, "borderpad": 0.5, "frameon": True}
+_PLATE: dict[str, Any] = {"pad": 0.35, "borderpad": 0.5, "frameon": True}
 
 
-def _chip(box: Any) -> Any:
+def _plate(box: Any) -> Any:
     """A box whose words are read on any ground."""
     box.patch.set(boxstyle="round,pad=0.1,rounding_size=0.3", facecolor="white", edgecolor="none", alpha=0.82)
     return box
@@ -186,7 +186,7 @@ def draw_nothing(ax: Axes) -> None:
     """Words for a date without one valid pixel."""
     from matplotlib.offsetbox import AnchoredText
 
-    ax.add_artist(_chip(AnchoredText("no valid pixel", "center", prop=dict(_WORDS), **_CHIP)))
+    ax.add_artist(_plate(AnchoredText("no valid pixel", "center", prop=dict(_WORDS), **_PLATE)))
 
 
 def draw_overlay(ax: Axes, overlay: Any, grid: GeoBox) -> tuple[Swatch, ...]:

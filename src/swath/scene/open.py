@@ -14,6 +14,7 @@ from swath.scene.align import align, pixel_size
 from swath.scene.dates import Date, parse_date
 from swath.scene.gather import gather
 from swath.scene.grouping import Group, by_date
+from swath.scene.identify import find_band
 from swath.scene.opened import arguments
 from swath.scene.parts import Part, parts_of, spread_dates
 from swath.scene.plane import Plane
@@ -149,8 +150,6 @@ def _ordered(bands: dict[str, Band], wanted: list[Any] | None) -> list[str]:
     Raises:
         SensorError: a band that was asked for is missing in the sources.
     """
-    from swath.scene.identify import find_band
-
     names, listed = list(bands), list(bands.values())
     if wanted is None:
         return names

@@ -9,7 +9,8 @@ from typing import Any
 
 from swath.errors import OpenError, SensorError
 from swath.scene.dates import Date
-from swath.scene.identify import find_band, name_bands
+from swath.scene.identify import find_band
+from swath.scene.naming import name_bands
 from swath.scene.reader import Picked, Reader
 from swath.scene.source import Source
 from swath.sensors import Band, Recognition

@@ -19,7 +19,12 @@ from swath.scene.whereabouts import pixel_on_ground
 
 
 def roi_of_bounds(grid: GeoBox, bounds: tuple[float, float, float, float], crs: Any = None) -> Roi:
-    """The smallest window of whole pixels that holds `(left, bottom, right, top)`.
+    """The smallest window of whole pixels that holds what of the bounds lies on the grid.
+
+    Args:
+        grid: the grid.
+        bounds: `(left, bottom, right, top)`.
+        crs: CRS of the bounds; None: the grid's.
 
     Raises:
         GridError: empty bounds, or none of it lies on the grid.
@@ -55,7 +60,12 @@ def roi_of_bounds(grid: GeoBox, bounds: tuple[float, float, float, float], crs: 
 
 
 def geometry_on(grid: GeoBox, geometry: Any, crs: Any = None) -> BaseGeometry:
-    """A shapely geometry in the grid's CRS from a shapely or odc geometry or a GeoJSON mapping.
+    """A geometry in the grid's CRS.
+
+    Args:
+        grid: the grid.
+        geometry: of shapely or odc-geo, or a GeoJSON mapping.
+        crs: its CRS; None: its own, else the grid's.
 
     Raises:
         GridError: it is empty, or cannot be reprojected.

@@ -41,6 +41,10 @@ def sentinel2(text: str, source: str) -> Told:
 
     Sentinel-2 Products Specification Document, S2-PDGS-TAS-DI-PSD, issue 14.9, section 3.10.
 
+    Args:
+        text: the file's text.
+        source: name for messages.
+
     Raises:
         OpenError: it is not such a file.
     """
@@ -92,6 +96,10 @@ def landsat(text: str, source: str) -> Told:
     `(MULT * number + ADD) / sin(sun elevation)` where all three are there, radiance for thermal bands, else plain
     numbers. USGS, Landsat 8-9 Collection 2 Level 1 Data Format Control Book, LSDS-1822; Level 2 Science Product Guide,
     LSDS-1619.
+
+    Args:
+        text: the file's text.
+        source: name for messages.
 
     Raises:
         OpenError: it is not such a file.

@@ -186,9 +186,13 @@ class RasterReader:
 
 
 def equals_nodata(values: NDArray[Any], nodata: float) -> NDArray[np.bool_]:
-    """Where stored numbers are the nodata number, compared in the numbers' own type.
+    """Where stored numbers are the nodata number, compared in the numbers' own type; bool of the same shape.
 
     Nodata is kept as text in many files, so large floats (-3.4e38) are compared to one part in a million.
+
+    Args:
+        values: numbers as stored, of any shape.
+        nodata: a number that the type may be unable to hold, in which case no pixel has it; NaN for NaN.
     """
     if np.isnan(nodata):
         return np.isnan(values) if values.dtype.kind == "f" else np.zeros(values.shape, dtype=bool)

@@ -18,7 +18,7 @@ def mask_mode(flags: Sequence[MaskFlags]) -> str:
 
 
 def stored_band(dataset: Any, i: int) -> Stored:
-    """The `i`-th band, counted from 0."""
+    """The `i`-th band of a rasterio dataset, counted from 0; wavelengths in nm."""
     tags = dataset.tags(i + 1)
     interpretation = dataset.colorinterp[i]
     colours = None

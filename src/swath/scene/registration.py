@@ -29,7 +29,7 @@ _SMALLEST = 32
 _REACH = 32
 """Largest shift that is looked for, in pixels (a quarter of smaller windows)."""
 _CONFIDENT = 0.6
-"""Least confidence of a window. Unrelated images and noise stay below 0.4, real pairs mostly pass 0.8."""
+"""Least confidence of a window. Unrelated dates and noise stay below 0.4, real pairs mostly pass 0.8."""
 _AGREE = 1.0
 """Windows that tell the truth lie within this many pixels of what they tell together."""
 _WARN_ABOVE = 1.0
@@ -41,14 +41,14 @@ _CUTOFF = 0.15
 
 @dataclass(frozen=True)
 class Shift:
-    """How far the second image's content lies from the first's.
+    """How far what the second date shows lies from where the first shows it.
 
     Attributes:
         rows: pixels downwards.
         columns: pixels to the right.
         confidence: 0 to 1: by how much the highest peak of the correlation stands out of the second.
         spread: by how many pixels the shift differs across the scene: of a scene, more than 0 where it grows steadily
-            from one side to the other, because the second image has another scale or is turned.
+            from one side to the other, because the second date has another scale or is turned.
     """
 
     rows: float

@@ -49,7 +49,7 @@ class Sample:
 def take_sample(scene: Scene) -> Sample:
     """Read a scene wholly where it is small, shrunken where that is cheap, else in windows spread over it.
 
-    What cannot be read is invalid in the sample and named in `damage`.
+    What cannot be read is invalid in the sample and named in `damage`. At most some 8 million numbers are held.
     """
     count, bands, height, width = scene.shape
     dates = range(count)

@@ -12,6 +12,7 @@ from odc.geo.geobox import GeoBox
 
 from swath.errors import GridError
 from swath.scene.dates import Date, matches, parse_date
+from swath.scene.identify import find_band
 from swath.scene.plane import Plane as Plane
 from swath.scene.plane import read_planes, to_values
 from swath.scene.reader import Roi, roi_of, roi_shape, shifted
@@ -147,8 +148,6 @@ class Scene:
         Raises:
             SensorError: no such band, or several; the message lists what there is and how to say what the bands are.
         """
-        from swath.scene.identify import find_band
-
         keys = [bands] if isinstance(bands, str | int | float) else list(bands)
         return [find_band(self.bands, key) for key in keys]
 
@@ -214,6 +213,10 @@ class Scene:
     def date_indexes(self, dates: Any) -> list[int]:
         """Positions along time of dates that were named in any accepted way.
 
+        Args:
+            dates: a position, a date as text (`2020` takes a year, `2020-01` a month) or `datetime64`, several of them,
+                or a slice of positions or dates, both ends included.
+
         Raises:
             GridError: there is no such date; the message lists those there are.
         """
@@ -242,7 +245,11 @@ class Scene:
         return picks
 
     def misregistration(self) -> tuple[Shift | None, ...]:
-        """Shift of each date against the first, in pixels; None where it cannot be told. See `scene.registration`."""
+        """Shift of each date against the first, in pixels; None where it cannot be told. See `scene.registration`.
+
+        Warns:
+            SwathWarning: a date lies more than one pixel off.
+        """
         from swath.scene.registration import misregistration
 
         return misregistration(self)
@@ -252,6 +259,9 @@ class Scene:
 
         Coordinates and `spatial_ref` follow rioxarray and odc-geo. With `chunks` (pixels) it is a Dask array that reads
         when computed; without, it is read now.
+
+        Raises:
+            ReadError: a source is damaged or has changed.
         """
         from swath.scene.exchange import to_xarray
 

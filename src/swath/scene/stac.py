@@ -6,19 +6,17 @@ https://github.com/radiantearth/stac-spec, https://github.com/stac-extensions/eo
 
 from __future__ import annotations
 
-import json
-import os
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
-from pathlib import Path
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, replace
 from typing import Any
-from urllib.parse import unquote, urljoin, urlparse
+from urllib.parse import urlparse
 
 from swath.errors import OpenError
 from swath.scene.dates import Date, parse_date, period
 from swath.scene.raster import RasterReader
 from swath.scene.source import Source
 from swath.scene.stac_bands import Entry, entries_of, make_bands
+from swath.scene.stac_items import MISSING, Item, is_stac, items_in, load, resolve, self_href
 from swath.sensors import Band, Recognition, recognise
 
 _RASTER_TYPES = ("image/tiff", "image/vnd.stac.geotiff", "image/jp2", "image/geotiff", "application/x-geotiff")
@@ -27,24 +25,6 @@ _RASTER_SUFFIXES = (".tif", ".tiff", ".jp2", ".vrt", ".img")
 _NOT_IMAGERY = frozenset(["thumbnail", "overview", "visual", "metadata", "browse", "preview", "tilejson", "graphic"])
 """Roles, and keys, of assets that show the imagery or tell about it."""
 _KEYS_NOT_IMAGERY = _NOT_IMAGERY | {"rendered_preview", "tci", "reduced_resolution_browse", "true_color"}
-_MISSING = "not here"
-
-
-@dataclass
-class _Item:
-    """An item as JSON, and the address against which its relative hrefs hold."""
-
-    data: Mapping[str, Any]
-    bases: tuple[str, ...]
-    notes: list[str] = field(default_factory=list)
-
-    @property
-    def id(self) -> str:
-        return str(self.data.get("id", "STAC item"))
-
-    @property
-    def properties(self) -> dict[str, Any]:
-        return {**self.data.get("properties", {}), "collection": self.data.get("collection", "")}
 
 
 @dataclass(frozen=True)
@@ -66,17 +46,23 @@ def read_stac(
 ) -> list[Source]:
     """Sources in a JSON file or at a URL that holds an item, a search result, a collection or a catalogue.
 
+    Args:
+        path: the file or URL.
+        place: `warp` or `pixels`, for imagery that has no grid of its own.
+        complex_as: `amplitude` or `intensity`, for complex numbers.
+        declared: the sensor that the caller named; a variant of it overrides what the items say of their numbers.
+
     Raises:
         OpenError: it cannot be read, is no STAC, or none of its imagery can be opened.
     """
-    data = _load(path)
-    if not _is_stac(data):
+    data = load(path)
+    if not is_stac(data):
         kind = "GeoJSON without stac_version" if "features" in data or "geometry" in data else "JSON, but no STAC"
         raise OpenError(
             f"{path}: is {kind}, so it names no imagery; open the raster files themselves (shapes are "
             "labels or bounds, not a scene)"
         )
-    return _sources(_items(data, (path, *_self_href(data))), path, place, complex_as, declared)
+    return _sources(items_in(data, (path, *self_href(data))), path, place, complex_as, declared)
 
 
 def sources_of_stac(
@@ -84,91 +70,31 @@ def sources_of_stac(
 ) -> list[Source]:
     """Sources in a pystac Item, ItemCollection, Collection or Catalog, a pystac-client search, or an item as a dict.
 
+    Args:
+        obj: the object.
+        place: see `read_stac`.
+        complex_as: see `read_stac`.
+        declared: see `read_stac`.
+
     Raises:
         OpenError: none of its imagery can be opened.
     """
     if isinstance(obj, Mapping):
-        return _sources(_items(obj, _self_href(obj)), str(obj.get("id", "STAC")), place, complex_as, declared)
+        return _sources(items_in(obj, self_href(obj)), str(obj.get("id", "STAC")), place, complex_as, declared)
     if hasattr(obj, "item_collection"):
         obj = obj.item_collection()
     found: Iterable[Any] = [obj] if hasattr(obj, "assets") and hasattr(obj, "properties") else ()
     if not found:
         found = obj.get_items(recursive=True) if hasattr(obj, "get_items") else obj
     items = (
-        _Item(item.to_dict(transform_hrefs=False), tuple(href for href in [item.get_self_href()] if href))
+        Item(item.to_dict(transform_hrefs=False), tuple(href for href in [item.get_self_href()] if href))
         for item in found
     )
     return _sources(items, str(getattr(obj, "id", None) or "STAC search result"), place, complex_as, declared)
 
 
-def _is_stac(data: Mapping[str, Any]) -> bool:
-    features = data.get("features")
-    return "stac_version" in data or (
-        isinstance(features, list) and bool(features) and all("stac_version" in one for one in features)
-    )
-
-
-def _load(path: str) -> dict[str, Any]:
-    from pystac import StacIO
-
-    try:
-        data = json.loads(StacIO.default().read_text(path))
-    except (OSError, ValueError) as error:
-        raise OpenError(f"{path}: cannot be read as JSON: {' '.join(str(error).split())[:160]}") from error
-    if not isinstance(data, dict):
-        raise OpenError(f"{path}: is JSON, but no STAC")
-    return data
-
-
-def _self_href(data: Mapping[str, Any]) -> tuple[str, ...]:
-    return tuple(link["href"] for link in data.get("links", ()) if link.get("rel") == "self" and "href" in link)
-
-
-def _items(data: Mapping[str, Any], bases: tuple[str, ...], depth: int = 0) -> Iterator[_Item]:
-    """All items in or below an object of any STAC type."""
-    if "features" in data:
-        for feature in data["features"]:
-            yield _Item(feature, (*bases, *_self_href(feature)))
-    elif data.get("type") == "Feature" or {"assets", "geometry"} <= data.keys():
-        yield _Item(data, bases)
-    else:
-        links = [link for link in data.get("links", ()) if link.get("rel") in ("item", "child")]
-        missing = 0
-        for link in links:
-            target = _resolve(link["href"], bases)
-            if target is None:
-                missing += 1
-            elif depth < 16:
-                below = _load(target)
-                yield from _items(below, (target, *_self_href(below)), depth + 1)
-        if missing or not links:
-            where = bases[0] if bases else str(data.get("id"))
-            what = f"{missing} of its {len(links)} items are {_MISSING}" if links else "it names no items"
-            if missing == len(links):
-                raise OpenError(
-                    f"{where}: {what}; open an item, or a search result (pystac_client: search.item_collection())"
-                )
-
-
-def _resolve(href: str, bases: Sequence[str]) -> str | None:
-    """The address behind an href; None for a file that is not here."""
-    if href.startswith("file://"):
-        href = unquote(urlparse(href).path)
-    if "://" in href or href.startswith("/vsi"):
-        return href
-    if os.path.isabs(href):
-        return href if os.path.exists(href) else None
-    for base in bases:
-        if "://" in base:
-            return urljoin(base, href)
-        path = os.path.normpath(Path(base).parent / href)
-        if os.path.exists(path):
-            return path
-    return None
-
-
 def _sources(
-    items: Iterable[_Item], name: str, place: str | None, complex_as: str | None, declared: Recognition | None
+    items: Iterable[Item], name: str, place: str | None, complex_as: str | None, declared: Recognition | None
 ) -> list[Source]:
     found: list[Source] = []
     failed: list[OpenError] = []
@@ -186,7 +112,7 @@ class _NotHere(OpenError):
     """An item whose imagery is not on this machine: no hindrance where others are."""
 
 
-def _of_item(item: _Item, place: str | None, complex_as: str | None, declared: Recognition | None) -> list[Source]:
+def _of_item(item: Item, place: str | None, complex_as: str | None, declared: Recognition | None) -> list[Source]:
     sensor = recognise(item.id, stac=item.properties)
     if declared is not None:
         facts = sensor.facts if sensor is not None and sensor.sensor.name == declared.sensor.name else {}
@@ -201,7 +127,7 @@ def _of_item(item: _Item, place: str | None, complex_as: str | None, declared: R
         if not _holds_imagery(key, asset):
             passed.append(key)
             continue
-        address = _resolve(asset["href"], item.bases)
+        address = resolve(asset["href"], item.bases)
         if address is None:
             missing.append(f"{key} ({asset['href']})")
             continue
@@ -212,9 +138,9 @@ def _of_item(item: _Item, place: str | None, complex_as: str | None, declared: R
         bands = make_bands(entries, key, asset, reader, sensor, date, item.notes)
         opened.append(_Asset(key, reader, bands, is_jp2))
     if missing and opened:
-        item.notes.append(f"{item.id}: {len(missing)} asset(s) are {_MISSING}: {', '.join(missing[:4])}")
+        item.notes.append(f"{item.id}: {len(missing)} asset(s) are {MISSING}: {', '.join(missing[:4])}")
     if not opened and missing:
-        raise _NotHere(f"{item.id}: its imagery is {_MISSING}: {', '.join(missing[:4])}")
+        raise _NotHere(f"{item.id}: its imagery is {MISSING}: {', '.join(missing[:4])}")
     if not opened:
         raise OpenError(f"{item.id}: none of its assets is imagery: {', '.join(item.data.get('assets', {})) or 'none'}")
     kept, doubled = _without_doubles(opened)
@@ -250,7 +176,7 @@ def _holds_imagery(key: str, asset: Mapping[str, Any]) -> bool:
     return urlparse(str(asset["href"])).path.casefold().endswith(_RASTER_SUFFIXES)
 
 
-def _once(entry: Entry, item: _Item, is_jp2: bool) -> Entry:
+def _once(entry: Entry, item: Item, is_jp2: bool) -> Entry:
     """The entry with an offset that will be applied exactly once.
 
     Earth Search takes the 1000 that processing baseline 04.00 adds out of the pixels of its COGs, says so in

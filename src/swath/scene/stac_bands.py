@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from swath.scene.dates import Date
-from swath.scene.identify import COMMON_NAMES, fitted, units_of
+from swath.scene.identify import COMMON_NAMES
+from swath.scene.naming import fitted, units_of
 from swath.scene.raster import RasterReader
 from swath.scene.reader import Stored
 from swath.sensors import Band, Recognition, limits, recognise
@@ -37,7 +38,16 @@ class Entry:
 
 
 def entries_of(asset: Mapping[str, Any], count: int, alphas: int) -> list[Entry]:
-    """One entry per stored band, empty ones where the asset describes none or another number of bands."""
+    """What an asset says of each band of its file, as STAC 1.1 (`bands`) or 1.0 (`eo:bands`, `raster:bands`) has it.
+
+    Args:
+        asset: the asset's JSON.
+        count: bands of the file.
+        alphas: how many of them are transparency.
+
+    Returns:
+        One entry per stored band, empty ones where the asset describes none or another number of bands.
+    """
     if "bands" in asset:
         raw = [{**asset, **band} for band in asset["bands"]]
     else:

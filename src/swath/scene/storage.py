@@ -62,7 +62,13 @@ class Storing:
         return found
 
     def read(self, scene: Scene, date: int, window: Roi, bands: Iterable[int]) -> NDArray[Any]:
-        """Numbers to store, `[band, y, x]`, nodata where nothing was seen.
+        """Numbers to store, `[band, y, x]`, nodata where nothing was seen; of the bands' common type.
+
+        Args:
+            scene: the scene that the storage was decided for.
+            date: position along time.
+            window: rows and columns of its grid.
+            bands: positions of bands.
 
         Raises:
             ReadError: a source is damaged.
@@ -92,6 +98,10 @@ def storing(scene: Scene, dates: Sequence[int]) -> Storing:
     A band keeps its type, scale, offset and nodata where each of the dates has it, stored alike, and no pixel is
     resampled. One that may hold invalid pixels and declares no nodata gets a number that it cannot hold otherwise: a
     free class number, or the lowest of the next wider type. Bands of one file with different nodata get the latter.
+
+    Args:
+        scene: what is written.
+        dates: positions along time.
     """
     found = [_of_band(scene, [scene.planes[t][b] for t in dates], band) for b, band in enumerate(scene.bands)]
     whole = {how.nodata for how in found if np.dtype(how.dtype).kind in "iu"}

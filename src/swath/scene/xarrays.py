@@ -47,6 +47,10 @@ class Layer:
 def grid_of(array: xr.DataArray, label: str) -> tuple[GeoBox, bool]:
     """The grid of an array, and whether its CRS was taken from the names of its coordinates.
 
+    Args:
+        array: an array with two spatial dims.
+        label: name for messages.
+
     Raises:
         OpenError: none, or none that is even.
     """
@@ -106,7 +110,18 @@ def _check_even(coordinate: xr.DataArray, what: str) -> None:
 def layers_of(
     array: xr.DataArray, grid: GeoBox, several: bool, attrs: Mapping[Hashable, Any], label: str
 ) -> Iterator[Layer]:
-    """The planes of a variable, each with what is known of it."""
+    """The planes of a variable, each with what is known of it.
+
+    Args:
+        array: dims of space, and of time, bands or levels.
+        grid: where it lies.
+        several: whether it is one of several variables, so that its name is part of its bands' names.
+        attrs: attributes of the object that it is part of.
+        label: name for messages.
+
+    Raises:
+        OpenError: a dim is neither space, time nor band.
+    """
     y, x = array.odc.spatial_dims
     others = [dim for dim in array.dims if dim not in (y, x)]
     time = next((dim for dim in others if dim in _TIME or array[dim].dtype.kind == "M"), None)

@@ -36,14 +36,14 @@ def write_error(path: str | os.PathLike[str], error: BaseException) -> WriteErro
     """The error a person should see when `path` could not be written.
 
     Args:
-        path: The product, under its final name.
-        error: What the system or a library reported.
+        path: the product, under its final name.
+        error: what the system or a library reported.
     """
     code = error.errno if isinstance(error, OSError) else None
     if code not in _REMEDY and _free(Path(path)) < _NEARLY_FULL:
         code = errno.ENOSPC
     reason = _REMEDY[code] if code in _REMEDY else f"{type(error).__name__}: {error}"
-    return WriteError(f"{os.fspath(path)} cannot be written: {reason}.")
+    return WriteError(f"{os.fspath(path)} cannot be written: {reason}")
 
 
 def check_target(path: str | os.PathLike[str], *, overwrite: bool) -> Path:
@@ -53,12 +53,12 @@ def check_target(path: str | os.PathLike[str], *, overwrite: bool) -> Path:
         The path, absolute, with links in its folder resolved.
 
     Raises:
-        WriteError: When the folder is absent or not writable, the path is a folder that is no Zarr store, or something
+        WriteError: the folder is absent or not writable, the path is a folder that is no Zarr store, or something
             is there already and `overwrite` is false.
     """
     target = Path(path).expanduser()
     if not target.name:
-        raise WriteError(f"{os.fspath(path)!r} is not a file name: give the product a name, such as out.tif.")
+        raise WriteError(f"{os.fspath(path)!r} is not a file name: give the product a name, such as out.tif")
     try:
         target = target.parent.resolve(strict=True) / target.name
         if not target.parent.is_dir():
@@ -70,9 +70,9 @@ def check_target(path: str | os.PathLike[str], *, overwrite: bool) -> Path:
     except OSError as error:
         raise write_error(path, error) from error
     if exists and not overwrite:
-        raise WriteError(f"{target} exists already: choose another name, or pass overwrite=True (`--overwrite`).")
+        raise WriteError(f"{target} exists already: choose another name, or pass overwrite=True (`--overwrite`)")
     if target.is_dir() and not any((target / mark).exists() for mark in _STORE_MARKS):
-        raise WriteError(f"{target} is a folder and no Zarr store, and is not replaced: choose another name.")
+        raise WriteError(f"{target} is a folder and no Zarr store, and is not replaced: choose another name")
     return target
 
 
@@ -93,14 +93,14 @@ def atomic_path(path: str | os.PathLike[str], *, overwrite: bool = False) -> Ite
     killed leaves at most the hidden file.
 
     Args:
-        path: The final name of the product.
-        overwrite: Replace what is there. An existing file is replaced in one step, a folder in two renames.
+        path: the final name of the product.
+        overwrite: replace what is there. An existing file is replaced in one step, a folder in two renames.
 
     Yields:
         A path in the same folder with the same suffix that does not exist yet.
 
     Raises:
-        WriteError: As `check_target` says, and for any error of the system inside the block.
+        WriteError: as `check_target` says, and for any error of the system inside the block.
     """
     target = check_target(path, overwrite=overwrite)
     temporary = _hidden(target)

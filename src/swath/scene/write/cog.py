@@ -44,18 +44,18 @@ class CogWriter:
     `resume` was asked for and removed otherwise.
 
     Args:
-        path: The product.
-        grid: Where its pixels lie; rotated and south-up grids and grids without a CRS are written as they are.
-        layers: One per band, in order.
-        block: Side of the file's square blocks in pixels, a multiple of 16; smaller ones for a grid that is smaller.
-        compress: One of `COMPRESSIONS`.
-        tags: Metadata of the file.
-        overwrite: Replace a product that is there, once the new one is whole.
-        resume: Go on with the blocks of an earlier run of the same job, if there are any.
-        job: What makes the pixels (plan, weights, options), as text: a run is resumed only when it is the same.
+        path: the product.
+        grid: where its pixels lie; rotated and south-up grids and grids without a CRS are written as they are.
+        layers: one per band, in order.
+        block: side of the file's square blocks in pixels, a multiple of 16; smaller ones for a grid that is smaller.
+        compress: one of `COMPRESSIONS`.
+        tags: metadata of the file.
+        overwrite: replace a product that is there, once the new one is whole.
+        resume: go on with the blocks of an earlier run of the same job, if there are any.
+        job: what makes the pixels (plan, weights, options), as text: a run is resumed only when it is the same.
 
     Raises:
-        WriteError: When the layers cannot share a file, the folder cannot be written, a product is there already, or an
+        WriteError: the layers cannot share a file, the folder cannot be written, a product is there already, or an
             earlier run was of another job.
     """
 
@@ -77,12 +77,12 @@ class CogWriter:
         self.storage = Storage.of(self.layers)
         self.path = check_target(path, overwrite=overwrite)
         if block < 128 or block % 16:
-            raise WriteError(f"block is {block}; a GeoTIFF's blocks are a multiple of 16 pixels, at least 128 here.")
+            raise WriteError(f"block is {block}; a GeoTIFF's blocks are a multiple of 16 pixels, at least 128 here")
         if min(grid.shape) < 1:
-            raise WriteError(f"{self.path} would have no pixels: the grid is {grid.shape[0]} x {grid.shape[1]}.")
+            raise WriteError(f"{self.path} would have no pixels: the grid is {grid.shape[0]} x {grid.shape[1]}")
         self._compress = (compress or COMPRESSIONS[0]).lower()
         if self._compress not in COMPRESSIONS:
-            raise WriteError(f"compress is {compress!r}; it is one of {', '.join(COMPRESSIONS)}, all without loss.")
+            raise WriteError(f"compress is {compress!r}; it is one of {', '.join(COMPRESSIONS)}, all without loss")
         # GDAL fills blocks up to their full side: of a small scene with many bands most would be filling.
         self._block = min(block, max(128, -(-max(grid.shape) // 16) * 16))
         self._tags = dict(tags or {})
@@ -105,18 +105,16 @@ class CogWriter:
 
         Args:
             window: `(slice_y, slice_x)` in pixels of the grid.
-            values: Stored numbers, `[B, h, w]`, of any type whose numbers fit the layers exactly.
-            layers: Names of the layers that `values` holds, in its order; all of them when None.
+            values: stored numbers, `[B, h, w]`, of any type whose numbers fit the layers exactly.
+            layers: names of the layers that `values` holds, in its order; all of them when None.
 
         Raises:
-            WriteError: When window and values do not fit the grid and layers, or the disk does not take them.
+            WriteError: window and values do not fit the grid and layers, or the disk does not take them.
         """
         rows, columns, bands = self._place(window, layers)
         expected = (len(bands), rows[1] - rows[0], columns[1] - columns[0])
         if values.shape != expected:
-            raise WriteError(
-                f"The window {rows} x {columns} takes values of shape {expected}, and {values.shape} came."
-            )
+            raise WriteError(f"The window {rows} x {columns} takes values of shape {expected}, and {values.shape} came")
         planes = {b: self.storage.store(self.layers[b - 1], v) for b, v in zip(bands, values, strict=True)}
         for together in neighbours(bands):
             stored = np.stack([planes[band] for band in together])
@@ -138,7 +136,7 @@ class CogWriter:
             The product's path.
 
         Raises:
-            WriteError: When pixels were not written and no nodata is declared to stand for them, or the disk is full.
+            WriteError: pixels were not written and no nodata is declared to stand for them, or the disk is full.
         """
         pieces = self._pieces.all()
         self._check_whole(pieces)
@@ -176,12 +174,12 @@ class CogWriter:
         for part, size, axis in zip(window, self.grid.shape, ("rows", "columns"), strict=True):
             start, stop = part.start or 0, size if part.stop is None else part.stop
             if part.step not in (None, 1) or not 0 <= start < stop <= size:
-                raise WriteError(f"The window's {axis} {start}:{stop} do not lie within the grid's 0:{size}.")
+                raise WriteError(f"The window's {axis} {start}:{stop} do not lie within the grid's 0:{size}")
             spans.append((int(start), int(stop)))
         names = [layer.name for layer in self.layers]
         unknown = [name for name in layers or () if name not in names]
         if unknown:
-            raise WriteError(f"No layer is named {unknown[0]!r}; this file has {', '.join(names)}.")
+            raise WriteError(f"No layer is named {unknown[0]!r}; this file has {', '.join(names)}")
         bands = range(len(names)) if layers is None else [names.index(name) for name in layers]
         return spans[0], spans[1], tuple(band + 1 for band in bands)
 
@@ -191,11 +189,11 @@ class CogWriter:
             areas = ((p.rows[1] - p.rows[0]) * (p.columns[1] - p.columns[0]) for p in pieces if band in p.bands)
             written = sum(areas)
             if written > total:
-                raise WriteError(f"Layer {layer.name!r} was written in windows that overlap: write each pixel once.")
+                raise WriteError(f"Layer {layer.name!r} was written in windows that overlap: write each pixel once")
             if written < total and self.storage.nodata is None:
                 raise WriteError(
                     f"{total - written} of {total} pixels of layer {layer.name!r} were never written, and no nodata is "
-                    "declared to say so: write them, or give the layer a nodata."
+                    "declared to say so: write them, or give the layer a nodata"
                 )
 
     def _put(self, made: Path) -> None:
@@ -220,17 +218,17 @@ def write_cog(
     """Write an array as a Cloud Optimized GeoTIFF.
 
     Args:
-        path: The product.
-        grid: Where the pixels lie.
-        values: Stored numbers, `[B, h, w]`, or `[h, w]` for one layer.
-        layers: One per band; plain continuous layers of the array's type when None.
-        **options: As for `CogWriter`, but for `resume`.
+        path: the product.
+        grid: where the pixels lie.
+        values: stored numbers, `[B, h, w]`, or `[h, w]` for one layer.
+        layers: one per band; plain continuous layers of the array's type when None.
+        **options: as for `CogWriter`, but for `resume`.
 
     Returns:
         The product's path.
 
     Raises:
-        WriteError: As for `CogWriter`.
+        WriteError: as for `CogWriter`.
     """
     stack = values[None] if values.ndim == 2 else values
     if layers is None:
@@ -239,7 +237,7 @@ def write_cog(
         if stack.shape != (len(layers), *grid.shape):
             raise WriteError(
                 f"{len(layers)} layers on a grid of {grid.shape[0]} x {grid.shape[1]} pixels take values of shape "
-                f"{(len(layers), *grid.shape)}, and {values.shape} came."
+                f"{(len(layers), *grid.shape)}, and {values.shape} came"
             )
         step = 2048
         for y in range(0, grid.shape[0], step):

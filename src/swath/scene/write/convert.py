@@ -51,19 +51,19 @@ def make_cog(
     """Make the product, and its `.aux.xml` when it has one, inside the folder of its blocks.
 
     Args:
-        pieces: The finished blocks; what they leave out is nodata.
-        grid: Where the pixels lie.
-        layers: One per band.
-        storage: Type and nodata of the file.
-        tags: Metadata of the file.
-        block: Side of the square blocks in pixels.
-        compress: One of `COMPRESSIONS`.
+        pieces: the finished blocks; what they leave out is nodata.
+        grid: where the pixels lie.
+        layers: one per band.
+        storage: type and nodata of the file.
+        tags: metadata of the file.
+        block: side of the square blocks in pixels.
+        compress: one of `COMPRESSIONS`.
 
     Returns:
         The path of the file made.
 
     Raises:
-        WriteError: When GDAL made something else than a Cloud Optimized GeoTIFF.
+        WriteError: GDAL made something else than a Cloud Optimized GeoTIFF.
     """
     made = pieces.folder / "product.tif"
     for old in pieces.folder.glob("product.*"):
@@ -77,7 +77,7 @@ def make_cog(
         )  # fmt: skip
         with open_raster(made) as dataset:
             if dataset.tags(ns="IMAGE_STRUCTURE").get("LAYOUT") != "COG" or dataset.shape != tuple(grid.shape):
-                raise WriteError("GDAL made no Cloud Optimized GeoTIFF: use the GDAL that Swath's constraints name.")
+                raise WriteError("GDAL made no Cloud Optimized GeoTIFF: use the GDAL that Swath's constraints name")
     return made
 
 

@@ -33,7 +33,7 @@ class Layer:
     Stored numbers become values as `value = stored * scale + offset`, as in GDAL and STAC.
 
     Raises:
-        WriteError: When a part of the description contradicts another.
+        WriteError: a part of the description contradicts another.
     """
 
     name: str
@@ -83,7 +83,7 @@ class Layer:
             self._refuse(f"scale {self.scale} and offset {self.offset} give no value")
 
     def _refuse(self, why: str) -> None:
-        raise WriteError(f"Layer {self.name!r} cannot be written: {why}.")
+        raise WriteError(f"Layer {self.name!r} cannot be written: {why}")
 
     def tags(self) -> dict[str, str]:
         """What GDAL has no place of its own for, as text for the band's metadata inside the TIFF."""
@@ -103,7 +103,7 @@ def read_layers(path: str | Path) -> tuple[Layer, ...]:
     """The layers of a raster that Swath wrote; of any other raster, what GDAL says about its bands.
 
     Args:
-        path: A raster that GDAL opens.
+        path: a raster that GDAL opens.
 
     Returns:
         One layer per band, in order.
@@ -161,19 +161,19 @@ class Storage:
         NaN and each layer's own number is turned into it; a file of integers has no such way out.
 
         Raises:
-            WriteError: When no type holds all layers, or integer layers differ in nodata.
+            WriteError: no type holds all layers, or integer layers differ in nodata.
         """
         if not layers:
-            raise WriteError("A raster needs at least one layer: pass layers=[Layer(...)].")
+            raise WriteError("A raster needs at least one layer: pass layers=[Layer(...)]")
         names = [layer.name for layer in layers]
         if len(set(names)) < len(names):
-            raise WriteError(f"Two layers have one name among {', '.join(names)}: give each its own.")
+            raise WriteError(f"Two layers have one name among {', '.join(names)}: give each its own")
         dtype = np.result_type(*(layer.dtype for layer in layers))
         wide = [x.name for x in layers if x.dtype in ("int64", "uint64") and dtype != np.dtype(x.dtype)]
         if wide or dtype.name not in _GDAL_TYPES:
             raise WriteError(
                 f"No number type holds the layers {', '.join(f'{x.name} ({x.dtype})' for x in layers)} exactly: "
-                "write them to separate files or with smaller types."
+                "write them to separate files or with smaller types"
             )
         declared = {_key(layer.nodata) for layer in layers}
         if len(declared) == 1:
@@ -184,7 +184,7 @@ class Storage:
             found = ", ".join(f"{layer.name}: {layer.nodata}" for layer in layers)
             raise WriteError(
                 f"A GeoTIFF of integers has one nodata for all its bands, and the layers differ ({found}): "
-                "give them one number that none of them uses, or write them to separate files."
+                "give them one number that none of them uses, or write them to separate files"
             )
         return cls(dtype.name, nodata)
 
@@ -192,14 +192,14 @@ class Storage:
         """Numbers of one layer as this file stores them.
 
         Args:
-            layer: What the numbers are.
-            values: Stored numbers of the layer, of any type that holds them exactly, `[h, w]`.
+            layer: what the numbers are.
+            values: stored numbers of the layer, of any type that holds them exactly, `[h, w]`.
 
         Returns:
             The same numbers in the file's type with the file's nodata, `[h, w]`.
 
         Raises:
-            WriteError: When a number does not fit the layer's type.
+            WriteError: a number does not fit the layer's type.
         """
         exact = np.dtype(layer.dtype)
         stored = values
@@ -210,7 +210,7 @@ class Storage:
             if not lossless and not np.array_equal(stored, values):
                 raise WriteError(
                     f"Layer {layer.name!r} is {layer.dtype} and was given {values.dtype} numbers that it cannot hold: "
-                    "round or rescale them, put its nodata where there is none, or give it a wider dtype."
+                    "round or rescale them, put its nodata where there is none, or give it a wider dtype"
                 )
         stored = stored.astype(self.dtype, copy=False)
         if layer.nodata is not None and _key(layer.nodata) != _key(self.nodata):

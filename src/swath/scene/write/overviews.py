@@ -32,12 +32,12 @@ def make_overviews(
     """Halve a virtual raster until one block holds all of it.
 
     Args:
-        base: The raster at its full size; levels are put beside it.
-        grid: Where its pixels lie.
-        layers: One per band.
-        storage: Type and nodata of the file.
-        block: Side of the product's blocks, in pixels.
-        threads: How many windows are halved at once.
+        base: the raster at its full size; levels are put beside it.
+        grid: where its pixels lie.
+        layers: one per band.
+        storage: type and nodata of the file.
+        block: side of the product's blocks, in pixels.
+        threads: how many windows are halved at once.
 
     Returns:
         A virtual raster for each level, finest first.
@@ -93,10 +93,10 @@ def halve(stored: NDArray[Any], kind: Kind, storage: Storage) -> NDArray[Any]:
     """One number for each 2 x 2 numbers, of those that are valid.
 
     Args:
-        stored: Numbers as the file stores them, `[h, w]`.
-        kind: Continuous numbers are averaged; of classes the most frequent is taken, the first among equals; of flags
+        stored: numbers as the file stores them, `[h, w]`.
+        kind: continuous numbers are averaged; of classes the most frequent is taken, the first among equals; of flags
             the upper left.
-        storage: What is nodata.
+        storage: what is nodata.
 
     Returns:
         Numbers of the same type, `[ceil(h / 2), ceil(w / 2)]`; nodata where none of the four is valid.

@@ -122,13 +122,13 @@ class Pieces:
     """The folder of finished blocks of one raster.
 
     Args:
-        folder: Made when it is not there.
-        job: What the raster is, as plain data; kept in the folder.
-        resume: Go on with the blocks that are there; otherwise they are removed.
-        target: The product's final name, for messages.
+        folder: made when it is not there.
+        job: what the raster is, as plain data; kept in the folder.
+        resume: go on with the blocks that are there; otherwise they are removed.
+        target: the product's final name, for messages.
 
     Raises:
-        WriteError: When the blocks that are there were made by another job, or the folder cannot be written.
+        WriteError: the blocks that are there were made by another job, or the folder cannot be written.
     """
 
     def __init__(self, folder: Path, job: dict[str, Any], *, resume: bool, target: Path) -> None:
@@ -147,7 +147,7 @@ class Pieces:
             elif known.read_text() != text:
                 raise WriteError(
                     f"{target} was begun with another grid, other layers or another plan, and cannot be gone on with: "
-                    "pass resume=False to begin anew."
+                    "pass resume=False to begin anew"
                 )
 
     def at(self, rows: tuple[int, int], columns: tuple[int, int], bands: range) -> Piece:
@@ -158,12 +158,12 @@ class Pieces:
         """Put one block into the folder, whole or not at all.
 
         Args:
-            stored: Numbers in the file's type, `[B, h, w]`.
-            valid: Which of them are answers, `[B, h, w]`.
-            piece: As `at()` gave it.
+            stored: numbers in the file's type, `[B, h, w]`.
+            valid: which of them are answers, `[B, h, w]`.
+            piece: as `at()` gave it.
 
         Raises:
-            WriteError: When the disk does not take it.
+            WriteError: the disk does not take it.
         """
         statistics = [vars(Statistics.of(band[ok])) for band, ok in zip(stored, valid, strict=True)]
         try:
@@ -206,9 +206,9 @@ def save_block(path: Path, stored: NDArray[Any], note: str = "") -> None:
     """Write a small GeoTIFF, whole or not at all; it is packed in memory, so that a full disk is reported as such.
 
     Args:
-        path: Where.
-        stored: Numbers, `[B, h, w]`.
-        note: Text to keep in it.
+        path: where.
+        stored: numbers, `[B, h, w]`.
+        note: text to keep in it.
     """
     bands, height, width = stored.shape
     profile: dict[str, Any] = {

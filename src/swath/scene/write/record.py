@@ -72,19 +72,19 @@ def write_record(
     `swath:datetime_is` says so. Without a CRS of the Earth the item has no geometry.
 
     Args:
-        product: The product; its asset is `data`.
-        grid: Where the pixels of a raster lie.
-        footprint: Where the shapes of a vector product lie, with CRS; the grid's outline when None.
-        datetimes: Dates of what is shown, in UTC where they name no zone.
-        assets: Further files by their key, in the product's folder or below it.
-        properties: Further properties; what is given here stands over what is found.
-        links: Further links, `{"rel": ..., "href": ...}`, such as to inputs (`derived_from`).
+        product: the product; its asset is `data`.
+        grid: where the pixels of a raster lie.
+        footprint: where the shapes of a vector product lie, with CRS; the grid's outline when None.
+        datetimes: dates of what is shown, in UTC where they name no zone.
+        assets: further files by their key, in the product's folder or below it.
+        properties: further properties; what is given here stands over what is found.
+        links: further links, `{"rel": ..., "href": ...}`, such as to inputs (`derived_from`).
 
     Returns:
         The record's path.
 
     Raises:
-        WriteError: When a file is absent, or the disk does not take the record.
+        WriteError: a file is absent, or the disk does not take the record.
     """
     import pystac
 
@@ -125,7 +125,7 @@ def read_record(path: str | os.PathLike[str]) -> pystac.Item:
     """The record of a product, found beside it, or read from its own path.
 
     Raises:
-        OpenError: When there is none, or it is no STAC item.
+        OpenError: there is none, or it is no STAC item.
     """
     import pystac
 
@@ -137,9 +137,9 @@ def read_record(path: str | os.PathLike[str]) -> pystac.Item:
             raise TypeError("it is no JSON object")
         item = pystac.Item.from_dict(plain, preserve_dict=False)
     except FileNotFoundError as error:
-        raise OpenError(f"{path} is not there: a record lies beside each product that swath saved.") from error
+        raise OpenError(f"{path} is not there: a record lies beside each product that swath saved") from error
     except (OSError, ValueError, TypeError, KeyError, pystac.STACError, pystac.STACTypeError) as error:
-        raise OpenError(f"{path} is no STAC item that can be read: {error}.") from error
+        raise OpenError(f"{path} is no STAC item that can be read: {error}") from error
     item.set_self_href(str(path.resolve()))
     return item
 
@@ -148,7 +148,7 @@ def _asset(product: Path, path: Path, role: str) -> pystac.Asset:
     import pystac
 
     if not path.exists():
-        raise WriteError(f"The record of {product} cannot be written: {path} is not there; save it first.")
+        raise WriteError(f"The record of {product} cannot be written: {path} is not there; save it first")
     fields: dict[str, Any] = {}
     if path.is_file():
         digest, size = _sha256(path)

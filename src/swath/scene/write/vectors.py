@@ -44,15 +44,15 @@ def write_vectors(
 
     Args:
         path: `.parquet`, `.gpkg`, `.geojson` or `.fgb`.
-        frame: One frame, or frames of the same columns and CRS one by one; an empty frame makes an empty table.
-        layer: Name of the table in formats that name it; the file's stem when None.
-        overwrite: Replace what is there.
+        frame: one frame, or frames of the same columns and CRS one by one; an empty frame makes an empty table.
+        layer: name of the table in formats that name it; the file's stem when None.
+        overwrite: replace what is there.
 
     Returns:
         The path.
 
     Raises:
-        WriteError: When the suffix is unknown, GeoJSON is asked for without a CRS, a frame differs from the first in
+        WriteError: the suffix is unknown, GeoJSON is asked for without a CRS, a frame differs from the first in
             columns, CRS or kind of shape, no frame comes at all, or the disk does not take it.
     """
     import geopandas as gpd
@@ -62,7 +62,7 @@ def write_vectors(
     path = Path(path)
     suffix = path.suffix.lower()
     if suffix not in DRIVERS:
-        raise WriteError(f"{path}: the suffix of a file of shapes is one of {', '.join(DRIVERS)}; {suffix!r} is none.")
+        raise WriteError(f"{path}: the suffix of a file of shapes is one of {', '.join(DRIVERS)}; {suffix!r} is none")
     single = isinstance(frame, gpd.GeoDataFrame)
     with atomic_path(path, overwrite=overwrite) as temporary:
         table = _Table(iter([frame] if single else frame), path, typed=bool(DRIVERS[suffix]), single=single)
@@ -82,7 +82,7 @@ class _Table:
     def __init__(self, frames: Iterator[gpd.GeoDataFrame], path: Path, *, typed: bool, single: bool) -> None:
         first = next(frames, None)
         if first is None:
-            raise WriteError(f"{path} cannot be written: no frame came; for an empty table, give one empty frame.")
+            raise WriteError(f"{path} cannot be written: no frame came; for an empty table, give one empty frame")
         self.path = path
         self.crs = first.crs
         self.geometry = str(first.geometry.name)
@@ -109,14 +109,14 @@ class _Table:
         if frame.crs != self.crs:
             raise WriteError(
                 f"{self.path} cannot be written: frame {number} is in {_crs_name(frame.crs)} and the first in "
-                f"{_crs_name(self.crs)}: bring it there with frame.to_crs()."
+                f"{_crs_name(self.crs)}: bring it there with frame.to_crs()"
             )
         try:
             table = self._arrow(frame).select(self.schema.names).cast(self.schema)
         except (KeyError, ValueError, pa.ArrowException) as error:
             raise WriteError(
                 f"{self.path} cannot be written: the columns of frame {number} are not those of the first "
-                f"({', '.join(self.schema.names)}): {error}."
+                f"({', '.join(self.schema.names)}): {error}"
             ) from error
         shapes = frame.geometry
         self.types |= set((shapes.geom_type + np.where(shapes.has_z, " Z", "")).dropna())
@@ -135,7 +135,7 @@ class _Table:
         if strange:
             raise WriteError(
                 f"{self.path} cannot be written: its shapes are {kind} and a later frame has "
-                f"{', '.join(sorted(strange))}: write each kind of shape to a file of its own."
+                f"{', '.join(sorted(strange))}: write each kind of shape to a file of its own"
             )
         frame = gpd.GeoDataFrame(frame.drop(columns=frame.geometry.name).assign(**{self.geometry: shapes}))
         frame = frame.set_geometry(self.geometry)
@@ -151,7 +151,7 @@ def _write_gdal(path: Path, table: _Table, suffix: str, layer: str) -> None:
         if table.crs is None:
             raise WriteError(
                 f"{table.path} cannot be written: GeoJSON is in longitude and latitude, and the shapes have no CRS: "
-                "give them theirs with frame.set_crs(), or write .gpkg or .parquet."
+                "give them theirs with frame.set_crs(), or write .gpkg or .parquet"
             )
         source = json.dumps({"source_crs": _crs_name(table.crs)})
         options = {"RFC7946": "YES", "WRITE_BBOX": "YES", "FOREIGN_MEMBERS_COLLECTION": source}

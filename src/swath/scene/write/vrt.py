@@ -68,12 +68,12 @@ def write_vrt(
     """Write a virtual raster.
 
     Args:
-        path: Where; sources lie in its folder or below it, and are named relative to it.
-        grid: Where the pixels lie.
-        storage: Type and nodata of the file.
-        bands: Each band in order.
-        tags: Metadata of the whole file.
-        overviews: Rasters of the same bands in half, a quarter, ... of the size.
+        path: where; sources lie in its folder or below it, and are named relative to it.
+        grid: where the pixels lie.
+        storage: type and nodata of the file.
+        bands: each band in order.
+        tags: metadata of the whole file.
+        overviews: rasters of the same bands in half, a quarter, ... of the size.
     """
     height, width = grid.shape
     root = ElementTree.Element("VRTDataset", rasterXSize=str(width), rasterYSize=str(height))

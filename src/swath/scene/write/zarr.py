@@ -27,24 +27,24 @@ def write_zarr(
     chunks: Mapping[str, int] | None = None,
     overwrite: bool = False,
 ) -> Path:
-    """Write a data set of dims such as `(time, band, y, x)`; what is lazy is computed chunk by chunk.
+    """Write a Dataset of dims such as `(time, band, y, x)`; what is lazy is computed chunk by chunk.
 
     The store is of Zarr's version 2, which every reader has; metadata are consolidated. Coordinates of the pixel
     centres, a `spatial_ref` with the CRS and the affine, and each variable's `grid_mapping` are set. Numbers are stored
     as they are, with Zstandard; a variable's own `encoding` (`_FillValue`, `scale_factor`, `dtype`) is kept.
 
     Args:
-        path: The store, a folder.
-        dataset: Variables whose last two dims are rows and columns; others are stored beside them.
-        grid: Where the pixels lie; what the data set itself says when None.
-        chunks: Size of chunks by dim where it is not to be 1 (512 for rows and columns).
-        overwrite: Replace a store that is there.
+        path: the store, a folder.
+        dataset: variables whose last two dims are rows and columns; others are stored beside them.
+        grid: where the pixels lie; what the Dataset itself says when None.
+        chunks: size of chunks by dim where it is not to be 1 (512 for rows and columns).
+        overwrite: replace a store that is there.
 
     Returns:
         The path.
 
     Raises:
-        WriteError: When the data set says no grid and none is given, the grid does not fit, is one that a store without
+        WriteError: the Dataset says no grid and none is given, the grid does not fit, is one that a store without
             a CRS does not hold, or the disk does not take it.
     """
     path = Path(path)
@@ -67,26 +67,26 @@ def write_zarr(
 
 
 def _grid_of(path: Path, dataset: xr.Dataset) -> GeoBox:
-    import odc.geo.xr  # noqa: F401  gives data sets their `.odc`
+    import odc.geo.xr  # noqa: F401  gives Datasets their `.odc`
 
     grid = dataset.odc.geobox
     if not isinstance(grid, GeoBox):
-        raise WriteError(f"{path} cannot be written: the data set does not say where it lies: pass grid=GeoBox(...).")
+        raise WriteError(f"{path} cannot be written: the Dataset does not say where it lies: pass grid=GeoBox(...)")
     return grid
 
 
 def _place(path: Path, dataset: xr.Dataset, grid: GeoBox) -> xr.Dataset:
-    """The data set with the coordinates of the grid, as odc-geo makes them."""
+    """The Dataset with the coordinates of the grid, as odc-geo makes them."""
     from odc.geo.xr import xr_coords
 
     rows, columns = grid.dimensions
     spatial = {name for name, v in dataset.data_vars.items() if len(v.dims) > 1 and v.shape[-2:] == tuple(grid.shape)}
     if not spatial:
         sizes = ", ".join(f"{dim}: {size}" for dim, size in dataset.sizes.items())
-        raise WriteError(f"{path} cannot be written: no variable has the grid's {grid.shape} pixels ({sizes}).")
+        raise WriteError(f"{path} cannot be written: no variable has the grid's {grid.shape} pixels ({sizes})")
     old = {dataset[name].dims[-2:] for name in spatial}
     if len(old) > 1:
-        raise WriteError(f"{path} cannot be written: its variables name rows and columns differently: {sorted(old)}.")
+        raise WriteError(f"{path} cannot be written: its variables name rows and columns differently: {sorted(old)}")
     names = dict(zip(old.pop(), (rows, columns), strict=True))
     placed = dataset.drop_vars([v for v in ("spatial_ref", *names) if v in dataset.coords])
     placed = placed.rename_dims({a: b for a, b in names.items() if a != b})
@@ -100,7 +100,7 @@ def _place(path: Path, dataset: xr.Dataset, grid: GeoBox) -> xr.Dataset:
 
 def _check(path: Path, store: Path, grid: GeoBox) -> None:
     """Read the place back as anybody will, before the store gets its name."""
-    import odc.geo.xr  # noqa: F401  gives data sets their `.odc`
+    import odc.geo.xr  # noqa: F401  gives Datasets their `.odc`
     import xarray as xr
 
     with xr.open_zarr(store, decode_coords="all", chunks=None) as again:
@@ -108,5 +108,5 @@ def _check(path: Path, store: Path, grid: GeoBox) -> None:
     if found != grid:
         raise WriteError(
             f"{path} cannot be written: without a CRS, readers of Zarr find a grid only when it is not rotated and "
-            "more than one pixel wide and high: give the grid its CRS, or write a GeoTIFF."
+            "more than one pixel wide and high: give the grid its CRS, or write a GeoTIFF"
         )
