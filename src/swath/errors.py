@@ -41,5 +41,13 @@ class PredictError(SwathError):
     """A prediction cannot be planned, run or resumed."""
 
 
+class TrainError(SwathError):
+    """A network cannot be trained or evaluated on these labels."""
+
+
+class DataError(SwathError):
+    """Labelled data cannot be recognised, read or split."""
+
+
 class SwathWarning(UserWarning):
     """Something is odd enough to be said, and not wrong enough to stop."""

@@ -161,7 +161,8 @@ class RasterReader:
         handles: OrderedDict[Any, Any] | None = getattr(_local, "handles", None)
         if handles is None:
             handles = _local.handles = OrderedDict()
-        key = (self.path, self._stamp, self.warps)
+        # A forked process must not read through its parent's handles: both would move one file position.
+        key = (os.getpid(), self.path, self._stamp, self.warps)
         if key in handles:
             handles.move_to_end(key)
         else:

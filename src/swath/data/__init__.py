@@ -1,0 +1,26 @@
+"""Labelled data: a folder in any common form becomes samples for training. No torch.
+
+    data = swath.data.open("labels/")
+    print(swath.data.inspect(data).describe())
+    parts = swath.data.split(data)
+    sample = data.sample(data[parts.train[0]], np.s_[0:256, 0:256])
+
+What a target holds: see `swath.data.sample.Target`.
+"""
+
+from swath.data.dataset import Dataset
+from swath.data.item import ClassIndex, Item, Label
+from swath.data.opening import open_folder as open
+from swath.data.sample import IGNORE, Boxes, Sample, Target
+
+__all__ = [
+    "IGNORE",
+    "Boxes",
+    "ClassIndex",
+    "Dataset",
+    "Item",
+    "Label",
+    "Sample",
+    "Target",
+    "open",
+]

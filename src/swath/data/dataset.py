@@ -1,0 +1,166 @@
+"""`Dataset`: labelled places in a folder, read as samples."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field, replace
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from swath.data.item import Item
+from swath.data.keep import Scenes
+from swath.data.layouts import Stray, listing
+from swath.data.sample import IGNORE, Sample
+from swath.errors import DataError, SwathError
+from swath.models.gives import ClassLabel
+from swath.scene.reader import roi_of
+from swath.sensors import Band, Recognition
+
+if TYPE_CHECKING:
+    from swath.scene.scene import Scene
+
+
+@dataclass(frozen=True, eq=False)
+class Dataset:
+    """Labelled places. Made by `swath.data.open`; pixels are read when they are asked for.
+
+    Attributes:
+        name: of the folder.
+        root: the folder.
+        layout: how it is arranged.
+        task: one of `swath.models.card.TASKS`.
+        classes: in the order of the positions in targets.
+        items: one per labelled place.
+        told_sensor: as given to `open`.
+        told_bands: as given to `open`.
+        told_gsd: pixel size in m of images that do not say it themselves.
+        strays: files that take no part, and why.
+        parts: name of item -> `train`, `val`, `test`, where the folder is already split.
+        notes: what was read into the labels.
+    """
+
+    name: str
+    root: Path
+    layout: str
+    task: str
+    classes: tuple[ClassLabel, ...]
+    items: tuple[Item, ...]
+    told_sensor: Any = None
+    told_bands: tuple[Any, ...] | None = None
+    told_gsd: float | None = None
+    strays: tuple[Stray, ...] = ()
+    parts: Mapping[str, str] = field(default_factory=dict)
+    notes: tuple[str, ...] = ()
+    _scenes: Scenes = field(default_factory=Scenes, repr=False)
+
+    def __len__(self) -> int:
+        return len(self.items)
+
+    @cached_property
+    def _by_name(self) -> dict[str, Item]:
+        return {item.name: item for item in self.items}
+
+    def __getitem__(self, name: str) -> Item:
+        """The item of that name.
+
+        Raises:
+            DataError: there is none.
+        """
+        if name not in self._by_name:
+            raise DataError(f"{self.name}: holds no item {name!r}; there are {listing(self._by_name, 4)}")
+        return self._by_name[name]
+
+    def scene(self, item: Item) -> Scene:
+        """The images of an item as a scene, with one date per image.
+
+        Raises:
+            OpenError, SensorError, GridError: as `swath.open`.
+        """
+        return self._scenes.of(item, self.told_sensor, self.told_bands, self.told_gsd)
+
+    def shape(self, item: Item) -> tuple[int, int]:
+        """`(height, width)` in pixels."""
+        return self.scene(item).shape[2:]
+
+    def gsd(self, item: Item) -> float | None:
+        """Pixel size on the ground in m: as the image says, else as `open` was told."""
+        return self.scene(item).gsd or self.told_gsd
+
+    def sample(self, item: Item, window: Any = None) -> Sample:
+        """A window of an item with its target.
+
+        Args:
+            item: one of `items`.
+            window: `np.s_[y0:y1, x0:x1]` in pixels, which may reach beyond the image: invalid and IGNORE there; None:
+                the whole image.
+
+        Raises:
+            ReadError: a file is damaged or has changed.
+            DataError: the label does not fit the image.
+        """
+        scene = self.scene(item)
+        image, valid = scene.read(window, boundless=True)
+        image[~valid] = 0.0
+        target = None
+        if item.label is not None:
+            target = item.label.read(scene.grid, roi_of(window, scene.grid, beyond=True))
+        if isinstance(target, np.ndarray) and not valid.all():
+            # Where one date has nothing at all, nobody can know the answer.
+            target[~valid.any(axis=1).all(axis=0)] = np.nan if target.dtype.kind == "f" else IGNORE
+        return Sample(image, valid, target, item.name)
+
+    def counts(self, item: Item) -> Mapping[int, int]:
+        """How often each class occurs in the label, by its position; see `Label.counts`."""
+        return {} if item.label is None else item.label.counts(self.scene(item).grid)
+
+    @cached_property
+    def _first(self) -> Scene:
+        """The first item that opens, which speaks for all; `inspect` compares them."""
+        problem: SwathError | None = None
+        for item in self.items:
+            try:
+                return self.scene(item)
+            except SwathError as error:
+                problem = problem or error
+        raise problem or DataError(f"{self.name}: holds no items")
+
+    @property
+    def bands(self) -> tuple[Band, ...]:
+        """Of the first item that opens."""
+        return self._first.bands
+
+    @property
+    def units(self) -> tuple[str, ...]:
+        """One per band."""
+        return tuple(band.units for band in self.bands)
+
+    @property
+    def sensor(self) -> Recognition | None:
+        """Of the first item that opens; None where nothing says it."""
+        return self._first.sensor
+
+    @property
+    def dates(self) -> int:
+        """Number of dates per item."""
+        return len(self._first.dates)
+
+    def subset(self, names: Iterable[str]) -> Dataset:
+        """The same with only these items, in the order of this dataset.
+
+        Raises:
+            DataError: a name is not in it.
+        """
+        wanted = set(names)
+        if lacking := sorted(wanted - set(self._by_name)):
+            raise DataError(f"{self.name}: holds no item {lacking[0]!r} ({len(lacking)} such name(s))")
+        return replace(self, items=tuple(item for item in self.items if item.name in wanted))
+
+    @cached_property
+    def hash(self) -> str:
+        """SHA-256 of the contents: names, images, labels and classes; the same wherever the folder lies."""
+        from swath.data.fingerprint import of_dataset
+
+        return of_dataset(self)

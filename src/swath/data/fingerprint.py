@@ -1,0 +1,44 @@
+"""What data hold, in one number: to tell whether a split or a model was made from these very files."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from swath.data.dataset import Dataset
+
+_SIDECARS = (".aux.xml", ".ovr", ".msk")
+
+
+def of_dataset(data: Dataset) -> str:
+    """SHA-256 over task, classes, and of each item its name, images and label, in hexadecimal."""
+    total = hashlib.sha256()
+    total.update(repr((data.task, [(one.value, one.name) for one in data.classes])).encode())
+    known: dict[Path, str] = {}
+    for item in sorted(data.items, key=lambda item: item.name):
+        total.update(item.name.encode())
+        for path in (*item.images, *(item.label.files if item.label is not None else ())):
+            if path not in known:
+                known[path] = of_file(path)
+            total.update(known[path].encode())
+    return total.hexdigest()
+
+
+def of_file(path: Path) -> str:
+    """SHA-256 of the bytes of a file, or of the files in a folder, in hexadecimal; of a missing one, of nothing."""
+    digest = hashlib.sha256()
+    for file in _files(path):
+        with file.open("rb") as handle:
+            while block := handle.read(2**20):
+                digest.update(block)
+    return digest.hexdigest()
+
+
+def _files(path: Path) -> Iterator[Path]:
+    if path.is_dir():
+        yield from (one for one in sorted(path.rglob("*")) if one.is_file() and not one.name.endswith(_SIDECARS))
+    elif path.is_file():
+        yield path

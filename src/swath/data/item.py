@@ -1,0 +1,71 @@
+"""`Item`: one labelled place; and what a label is."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol, runtime_checkable
+
+from odc.geo.geobox import GeoBox
+
+from swath.data.sample import Target
+from swath.scene.reader import Roi
+
+
+@runtime_checkable
+class Label(Protocol):
+    """What is known of an item. Frozen, light, can be pickled; reads its file when asked. Masks are in `data.masks`."""
+
+    @property
+    def files(self) -> tuple[Path, ...]:
+        """What it is kept in; empty where the folder's name or a common table tells it."""
+        ...
+
+    def read(self, grid: GeoBox, window: Roi) -> Target:
+        """The target in a window of the item's grid, which may reach beyond it: nothing is labelled there.
+
+        An array is the caller's own, to be changed at will.
+
+        Raises:
+            DataError: the file does not fit the grid, or holds what the classes do not name.
+            ReadError: the file is damaged or gone.
+        """
+        ...
+
+    def counts(self, grid: GeoBox) -> Mapping[int, int]:
+        """How often each class occurs, by its position: pixels, boxes, or 1 for the whole image."""
+        ...
+
+
+@dataclass(frozen=True)
+class ClassIndex:
+    """The class of the whole image, by its position."""
+
+    index: int
+    files: tuple[Path, ...] = ()
+
+    def read(self, grid: GeoBox, window: Roi) -> int:
+        """See `Label.read`."""
+        return self.index
+
+    def counts(self, grid: GeoBox) -> Mapping[int, int]:
+        """See `Label.counts`."""
+        return {self.index: 1}
+
+
+@dataclass(frozen=True)
+class Item:
+    """One labelled place.
+
+    Attributes:
+        name: unique in the dataset: the path within it without suffix, with `/`.
+        images: one source that `swath.open` takes per date, in the order of time.
+        label: None where nothing is known.
+        place: items of one place share it; a split never parts them.
+    """
+
+    name: str
+    images: tuple[Path, ...]
+    label: Label | None
+    place: str

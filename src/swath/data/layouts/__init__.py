@@ -1,0 +1,106 @@
+"""Layouts: how labelled folders are arranged. One file each, with a function `recognise(folder, asked)`.
+
+A new layout is a new file here: it is found by listing this package. `recognise` looks at names first and reads as
+little as it can; it gives None where the folder is not arranged its way.
+"""
+
+from __future__ import annotations
+
+import pkgutil
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from importlib import import_module
+from pathlib import Path
+from typing import Any
+
+from swath.data.item import Item
+from swath.errors import DataError
+from swath.models.gives import ClassLabel
+
+
+@dataclass(frozen=True)
+class Asked:
+    """What the caller of `swath.data.open` said; None: nothing."""
+
+    task: str | None = None
+    layout: str | None = None
+    classes: tuple[str, ...] | Mapping[int, str] | None = None
+    """Names in the order of their values, or by value."""
+    label_field: str | None = None
+    """Column of a table or vector file that holds the class."""
+    sensor: Any = None
+    bands: tuple[Any, ...] | None = None
+    ignore: tuple[int, ...] = ()
+    """Values of masks that mean "not labelled"."""
+    gsd: float | None = None
+    """Pixel size on the ground in m, of images that do not say."""
+
+
+@dataclass(frozen=True)
+class Stray:
+    """A file that takes no part, and why."""
+
+    path: Path
+    why: str
+
+
+@dataclass(frozen=True)
+class Found:
+    """What a layout makes of a folder.
+
+    Attributes:
+        task: one of `swath.models.card.TASKS`.
+        classes: in the order of the positions that labels give.
+        items: with unique names.
+        strays: images without label, labels without image, files that cannot be read.
+        parts: name of item -> `train`, `val` or `test`, where the folder is already split.
+        notes: what was read into the labels, in sentences.
+    """
+
+    task: str
+    classes: tuple[ClassLabel, ...]
+    items: tuple[Item, ...]
+    strays: tuple[Stray, ...] = ()
+    parts: Mapping[str, str] = field(default_factory=dict)
+    notes: tuple[str, ...] = ()
+
+
+def layouts() -> tuple[str, ...]:
+    """Names of all layouts."""
+    return tuple(sorted(module.name for module in pkgutil.iter_modules(__path__)))
+
+
+def recognise(folder: Path, asked: Asked) -> tuple[str, Found]:
+    """The layout of a folder and what it holds.
+
+    Raises:
+        DataError: no layout fits, or several do; the message lists them.
+    """
+    names = layouts()
+    if asked.layout is not None and asked.layout not in names:
+        raise DataError(f"layout={asked.layout!r} is not known; there are {', '.join(names)}")
+    found: dict[str, Found] = {}
+    for name in [asked.layout] if asked.layout is not None else names:
+        made: Found | None = import_module(f"{__name__}.{name}").recognise(folder, asked)
+        if made is not None and (asked.task is None or made.task == asked.task):
+            found[name] = made
+    if len(found) == 1:
+        return next(iter(found.items()))
+    if found:
+        ways = "; ".join(f"layout={name!r} ({len(one.items)} items, {one.task})" for name, one in found.items())
+        raise DataError(f"{folder}: could be read in several ways: say {ways}")
+    of_task = "" if asked.task is None else f" for task {asked.task!r}"
+    if asked.layout is not None:
+        raise DataError(f"{folder}: is not arranged as {asked.layout!r}{of_task}; leave out layout= to try all")
+    raise DataError(f"{folder}: is arranged in no known way{of_task} ({listing(names)}); it holds {held(folder)}")
+
+
+def listing(words: Iterable[str], most: int = 12) -> str:
+    """Words with commas, the first few of them."""
+    every = list(words)
+    return ", ".join(every[:most]) + (f" and {len(every) - most} more" if len(every) > most else "")
+
+
+def held(folder: Path) -> str:
+    """What a folder holds, for messages."""
+    return listing(sorted(entry.name + ("/" if entry.is_dir() else "") for entry in folder.iterdir()), 8) or "nothing"

@@ -1,0 +1,79 @@
+"""`swath.data.open`: a folder of labelled images becomes a `Dataset`."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from swath.data.dataset import Dataset
+from swath.data.layouts import Asked, held, recognise
+from swath.errors import DataError
+from swath.models.card import TASKS
+
+
+def open_folder(
+    path: str | Path,
+    *,
+    task: str | None = None,
+    layout: str | None = None,
+    classes: Sequence[str] | Mapping[int, str] | None = None,
+    label_field: str | None = None,
+    sensor: Any = None,
+    bands: Sequence[Any] | None = None,
+    ignore: int | Sequence[int] | None = None,
+    gsd: float | None = None,
+) -> Dataset:
+    """Open a folder of labelled images. Labels are looked through; images are not read yet.
+
+    Args:
+        path: the folder.
+        task: one of `swath.models.card.TASKS`, where the folder could serve several.
+        layout: name of a file in `swath.data.layouts`, where several fit.
+        classes: names in the order of their values, or `{value: name}`; None: as the labels say.
+        label_field: column of a table or vector file that holds the class.
+        sensor: as for `swath.open`, where the images bear no mark of it.
+        bands: as for `swath.open`.
+        ignore: values of masks that mean "not labelled".
+        gsd: pixel size on the ground in m, of images that do not say it.
+
+    Raises:
+        DataError: the folder is not arranged in a known way, or its labels do not fit what was said; the message says
+            what to do.
+    """
+    root = Path(path).expanduser()
+    if not root.is_dir():
+        problem = "is a file" if root.exists() else "no such folder"
+        raise DataError(f"{path}: {problem}; give a folder of labelled images")
+    if task is not None and task not in TASKS:
+        raise DataError(f"task={task!r} is not known; there are {', '.join(TASKS)}")
+    asked = Asked(
+        task=task,
+        layout=layout,
+        classes=classes if classes is None or isinstance(classes, Mapping) else tuple(classes),
+        label_field=label_field,
+        sensor=sensor,
+        bands=None if bands is None else tuple(bands),
+        ignore=() if ignore is None else (ignore,) if isinstance(ignore, int) else tuple(ignore),
+        gsd=gsd,
+    )
+    name, made = recognise(root, asked)
+    if not made.items:
+        raise DataError(f"{path}: holds no image with a label; it holds {held(root)}")
+    if doubles := [one for one, times in Counter(item.name for item in made.items).items() if times > 1]:
+        raise DataError(f"{path}: {len(doubles)} names stand for several images ({doubles[0]}); rename one of them")
+    return Dataset(
+        name=root.resolve().name,
+        root=root,
+        layout=name,
+        task=made.task,
+        classes=made.classes,
+        items=made.items,
+        told_sensor=asked.sensor,
+        told_bands=asked.bands,
+        told_gsd=asked.gsd,
+        strays=made.strays,
+        parts=made.parts,
+        notes=made.notes,
+    )

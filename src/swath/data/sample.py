@@ -1,0 +1,54 @@
+"""`Sample`: what training sees of one place: numpy arrays with a type each."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+IGNORE = -1
+"""Value of target pixels without a label; they never count, neither in losses nor in scores."""
+
+
+@dataclass(frozen=True, eq=False)
+class Boxes:
+    """Objects in an image, in pixels of the window: x to the right, y down, `(0, 0)` the corner of the first pixel.
+
+    Attributes:
+        corners: `[N, 4]` float32, `x0, y0, x1, y1` of the upright box; of oriented objects, the one around them.
+        labels: `[N]` int64, positions of classes.
+        outlines: `[N, 4, 2]` float32, the four corners `x, y` of oriented objects in order around them; None where the
+            labels are upright.
+        ignored: `[N]` bool, objects that neither count as found nor as missed (difficult, crowds, cut by the window).
+    """
+
+    corners: NDArray[np.float32]
+    labels: NDArray[np.int64]
+    outlines: NDArray[np.float32] | None = None
+    ignored: NDArray[np.bool_] | None = None
+
+    def __len__(self) -> int:
+        return len(self.labels)
+
+
+Target = NDArray[np.int64] | NDArray[np.float32] | Boxes | int | None
+"""Of an item: `[H, W]` int64 positions of classes or IGNORE; `[H, W]` float32 values, NaN where unknown; boxes; the
+position of the class of the whole image; None without a label."""
+
+
+@dataclass(frozen=True, eq=False)
+class Sample:
+    """A window of an item.
+
+    Attributes:
+        image: `[T, C, H, W]` float32 in the units of the bands; 0 where invalid.
+        valid: `[T, C, H, W]` bool.
+        target: see `Target`.
+        name: of the item.
+    """
+
+    image: NDArray[np.float32]
+    valid: NDArray[np.bool_]
+    target: Target
+    name: str
