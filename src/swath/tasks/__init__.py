@@ -1,5 +1,5 @@
-"""Tasks: what is asked of a network, and how its answer becomes layers of a map."""
+"""Tasks: what is asked of a network, how its answer becomes layers of a map, and how it is held against labels."""
 
-from swath.tasks.task import OutputOptions, Task, task_for
+from swath.tasks.task import OutputOptions, Task, TrainedTask, task_for, trained_task
 
-__all__ = ["OutputOptions", "Task", "task_for"]
+__all__ = ["OutputOptions", "Task", "TrainedTask", "task_for", "trained_task"]

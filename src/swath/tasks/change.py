@@ -14,3 +14,4 @@ class Change(ClassMap):
 
     name: ClassVar[str] = "change"
     layer: ClassVar[str] = "change"
+    every: ClassVar[bool] = True

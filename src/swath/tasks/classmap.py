@@ -23,6 +23,9 @@ from swath.tasks.task import MAIN, Arrays, Files, OutputOptions
 if TYPE_CHECKING:
     from torch import Tensor
 
+    from swath.tasks.metrics import Metrics
+    from swath.tasks.targets import Labelled
+
 Activation = Literal["softmax", "sigmoid", "none"]
 _NO_YES = (ClassLabel(value=0, name="no"), ClassLabel(value=1, name="yes"))
 
@@ -37,6 +40,8 @@ class ClassMap:
     name: ClassVar[str]
     layer: ClassVar[str] = "class"
     """Name of the main file's layer."""
+    every: ClassVar[bool] = False
+    """Whether a pixel is asked about only where all dates were seen."""
 
     def files(self, card: Card, options: OutputOptions) -> Files:
         """See `Task.files`."""
@@ -91,6 +96,35 @@ class ClassMap:
         if options.probabilities:
             arrays["probabilities"] = probability_numbers(outputs, valid, options)
         return arrays
+
+    def targets(self, samples: Sequence[Labelled]) -> Tensor:
+        """See `TrainedTask.targets`."""
+        from swath.tasks.targets import positions
+
+        return positions(samples, every=self.every)
+
+    def loss(
+        self,
+        logits: Tensor | Sequence[Tensor],
+        targets: Tensor,
+        weights: Tensor | None = None,
+        smoothing: float = 0.0,
+    ) -> Tensor:
+        """See `TrainedTask.loss`: cross entropy and soft Dice."""
+        from swath.tasks import losses
+
+        x = one_tensor(logits)
+        x = losses.as_logits(x) if self.activation == "none" else x
+        if x.shape[1] == 1 and self.activation != "softmax":
+            return losses.of_binary(x, targets, weights, smoothing)
+        given = losses.of_several if self.activation == "sigmoid" else losses.of_classes
+        return given(x, targets, weights, smoothing)
+
+    def metrics(self, card: Card) -> Metrics:
+        """See `TrainedTask.metrics`."""
+        from swath.tasks.metrics import ClassMetrics
+
+        return ClassMetrics.of(card)
 
     def _many(self, card: Card) -> bool:
         """Whether several classes may hold at once."""

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from swath.errors import PredictError
 from swath.models.card import Card
+from swath.models.gives import Layer as Scaled
 from swath.scene.write import Layer
 from swath.tasks.classmap import one_tensor
 from swath.tasks.task import MAIN, Arrays, Files, OutputOptions
@@ -18,10 +19,16 @@ from swath.tasks.task import MAIN, Arrays, Files, OutputOptions
 if TYPE_CHECKING:
     from torch import Tensor
 
+    from swath.tasks.metrics import Metrics
+    from swath.tasks.targets import Labelled
+
 
 @dataclass(frozen=True)
 class Regression:
     """`net(image [B, C, H, W]) -> [B, N, H, W]` or `[B, N]`; `value = output * std + mean` of the card's layer."""
+
+    layers: tuple[Scaled, ...] = ()
+    """Of the card: what a standardised number means."""
 
     name: ClassVar[str] = "regression"
 
@@ -59,6 +66,30 @@ class Regression:
             factor = std[0] if len(layers) == 1 else np.float32(1)
             arrays["confidence"] = np.where(valid, given * factor, np.float32(np.nan))[None]
         return arrays
+
+    def targets(self, samples: Sequence[Labelled]) -> Tensor:
+        """See `TrainedTask.targets`."""
+        from swath.tasks.targets import standardised
+
+        return standardised(samples, self.layers)
+
+    def loss(
+        self,
+        logits: Tensor | Sequence[Tensor],
+        targets: Tensor,
+        weights: Tensor | None = None,
+        smoothing: float = 0.0,
+    ) -> Tensor:
+        """See `TrainedTask.loss`: Huber's, of standardised values; there are no classes to be weighted or smoothed."""
+        from swath.tasks import losses
+
+        return losses.of_values(one_tensor(logits), targets)
+
+    def metrics(self, card: Card) -> Metrics:
+        """See `TrainedTask.metrics`."""
+        from swath.tasks.metrics import ValueMetrics
+
+        return ValueMetrics.of(card)
 
 
 def refuse_probabilities(card: Card, options: OutputOptions) -> None:

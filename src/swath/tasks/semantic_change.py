@@ -26,6 +26,9 @@ from swath.tasks.task import MAIN, Arrays, Files, OutputOptions
 if TYPE_CHECKING:
     from torch import Tensor
 
+    from swath.tasks.metrics import Metrics
+    from swath.tasks.targets import Labelled
+
 _CHANGE = (
     ClassLabel(value=0, name="unchanged", colour="#d9d9d9"),
     ClassLabel(value=1, name="changed", colour="#d55e00"),
@@ -93,3 +96,36 @@ class SemanticChange:
         if options.probabilities:
             arrays["probabilities"] = probability_numbers(outputs, valid, options)
         return arrays
+
+    def targets(self, samples: Sequence[Labelled]) -> Tensor:
+        """See `TrainedTask.targets`; a label is change, before and after `[3, H, W]`."""
+        from swath.tasks.targets import several
+
+        return several(samples, 3)
+
+    def loss(
+        self,
+        logits: Tensor | Sequence[Tensor],
+        targets: Tensor,
+        weights: Tensor | None = None,
+        smoothing: float = 0.0,
+    ) -> Tensor:
+        """See `TrainedTask.loss`: that of change, and the mean cross entropy of the classes at both dates.
+
+        Classes count where they are labelled, be that everywhere or only where there is change; `weights` are theirs.
+        """
+        from swath.tasks import losses
+
+        change, *dates = logits
+        truths = (targets[:, 1], targets[:, 2])
+        classes = [
+            losses.cross_entropy(losses.on_grid(one, truth), truth, weights, smoothing)
+            for one, truth in zip(dates, truths, strict=True)
+        ]
+        return losses.of_binary(change, targets[:, 0], None, smoothing) + losses.one_loss(classes)
+
+    def metrics(self, card: Card) -> Metrics:
+        """See `TrainedTask.metrics`."""
+        from swath.tasks.metrics import ChangeMetrics
+
+        return ChangeMetrics.of(card)

@@ -9,17 +9,20 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Literal, Protocol
+from typing import TYPE_CHECKING, Literal, Protocol, cast
 
 import numpy as np
 from numpy.typing import NDArray
 
-from swath.errors import PredictError
+from swath.errors import PredictError, TrainError
 from swath.models.card import Card
 from swath.scene.write import Layer
 
 if TYPE_CHECKING:
     from torch import Tensor
+
+    from swath.tasks.metrics import Metrics
+    from swath.tasks.targets import Labelled
 
 MAIN = ""
 """Key of the file that bears the product's own name."""
@@ -104,6 +107,59 @@ class Task(Protocol):
         ...
 
 
+class TrainedTask(Task, Protocol):
+    """A task that networks are trained for: what labels mean to it, how far an answer is from them, how good it is."""
+
+    def targets(self, samples: Sequence[Labelled]) -> Tensor:
+        """Labels as the loss takes them; `IGNORE` (or NaN) where nothing is labelled or nothing was seen.
+
+        | task | tensor |
+        | --- | --- |
+        | segmentation, change | positions of classes, int64 `[B, H, W]` |
+        | classification | position, int64 `[B]`; several classes at once: float32 `[B, K]` of 0, 1 and NaN |
+        | regression | standardised values, float32 `[B, N, H, W]` or `[B, N]` |
+        | semantic change | change, class before, class after: int64 `[B, 3, H, W]` |
+
+        Raises:
+            TrainError: a label does not fit its image.
+        """
+        ...
+
+    def loss(
+        self,
+        logits: Tensor | Sequence[Tensor],
+        targets: Tensor,
+        weights: Tensor | None = None,
+        smoothing: float = 0.0,
+    ) -> Tensor:
+        """How far an answer is from the labels: a number to be made small, float32, without what is not labelled.
+
+        Args:
+            logits: as the network gives them.
+            targets: as `targets` gives them, on the same device.
+            weights: of the classes, `[K]` (two for a yes or no), see `swath.tasks.weighting`; None: all alike.
+            smoothing: share of the truth that is spread over all classes.
+        """
+        ...
+
+    def metrics(self, card: Card) -> Metrics:
+        """What counts how good answers are."""
+        ...
+
+
+def trained_task(card: Card) -> TrainedTask:
+    """The task that a network is trained for.
+
+    Raises:
+        PredictError: its answers are no raster.
+        TrainError: nothing is labelled in this task.
+    """
+    task = task_for(card)
+    if not hasattr(task, "loss"):
+        raise TrainError(f"{card.name} is made for {card.task}, for which there are no labels to train or evaluate on")
+    return cast("TrainedTask", task)
+
+
 def task_for(card: Card) -> Task:
     """The task that a network was made for.
 
@@ -128,7 +184,7 @@ def task_for(card: Card) -> Task:
         case "semantic-change":
             return SemanticChange()
         case "regression":
-            return Regression()
+            return Regression(output.layers)
         case "embedding":
             return Embedding()
         case other:
