@@ -1,0 +1,1 @@
+"""STSUN: one network for any bands, dates, size and classes."""

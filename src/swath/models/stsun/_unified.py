@@ -1,0 +1,208 @@
+"""The modules of the unified network; `network.py` registers it."""
+
+from __future__ import annotations
+
+import itertools
+import math
+from collections.abc import Sequence
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from swath.nn.conditioned import ConditionedConv
+from swath.nn.names import NameEmbedding
+from swath.nn.spectral import SpectralConv
+
+_GSD_CYCLES = (0.05, 0.1, 0.2)
+"""Per octave: metres that differ by a tenth are hardly told apart."""
+
+
+class Block(nn.Module):
+    """Two convolutions around which their input is carried."""
+
+    def __init__(self, channels: int, condition: int) -> None:
+        super().__init__()
+        self.first = ConditionedConv(channels, channels, 3, condition)
+        self.second = ConditionedConv(channels, channels, 3, condition, gain=0.4)
+
+    def forward(self, x: Tensor, condition: Tensor) -> Tensor:
+        """`[B, C, H, W]` -> the same shape."""
+        moved: Tensor = self.second(self.first(x, condition), condition)
+        return x + moved
+
+
+class Stage(nn.Module):
+    """Blocks one after another."""
+
+    def __init__(self, channels: int, depth: int, condition: int) -> None:
+        super().__init__()
+        self.blocks = nn.ModuleList(Block(channels, condition) for _ in range(depth))
+
+    def forward(self, x: Tensor, condition: Tensor) -> Tensor:
+        """`[B, C, H, W]` -> the same shape."""
+        for block in self.blocks:
+            x = block(x, condition)
+        return x
+
+
+class Exchange(nn.Module):
+    """Dates see one another: each moves by a mixture of the channels of its distance from their mean.
+
+    It does not depend on the order of the dates, and leaves a single one as it is.
+    """
+
+    def __init__(self, channels: int, condition: int) -> None:
+        super().__init__()
+        self.mix = ConditionedConv(channels, channels, 1, condition, gain=0.5, rectify=False)
+
+    def forward(self, x: Tensor, dates: int, condition: Tensor) -> Tensor:
+        """`[B * T, C, H, W]` -> the same shape."""
+        if dates == 1:
+            return x
+        series = x.reshape(-1, dates, *x.shape[1:])
+        apart = series - series.mean(1, keepdim=True)
+        weight, _ = self.mix.kernel(condition)
+        return x + F.conv2d(apart.flatten(0, 1), weight.to(x.dtype))
+
+
+class Fuse(nn.Module):
+    """Several dates become one: their mean, and how far the farthest lies from it."""
+
+    def __init__(self, channels: int, out_channels: int, condition: int, gain: float) -> None:
+        super().__init__()
+        self.state = ConditionedConv(channels, out_channels, 1, condition, gain=gain)
+        self.change = ConditionedConv(channels, out_channels, 1, condition, gain=gain, rectify=False)
+
+    def forward(self, x: Tensor, dates: int, condition: Tensor) -> Tensor:
+        """`[B * T, C, H, W]` -> `[B, O, H, W]`."""
+        state: Tensor
+        change: Tensor
+        if dates == 1:
+            state = self.state(x, condition)
+            return state
+        series = x.reshape(-1, dates, *x.shape[1:])
+        mean = series.mean(1)
+        farthest = (series - mean[:, None]).abs().amax(1)
+        state, change = self.state(mean, condition), self.change(farthest, condition)
+        return state + change
+
+
+class Encoder(nn.Module):
+    """Features of every date at 1/2, 1/4, 1/8, ... of the size."""
+
+    def __init__(self, widths: Sequence[int], depths: Sequence[int], condition: int) -> None:
+        super().__init__()
+        self.stem = SpectralConv(widths[0])
+        self.down = nn.ModuleList(ConditionedConv(a, b, 3, condition, stride=2) for a, b in itertools.pairwise(widths))
+        self.exchange = nn.ModuleList(Exchange(width, condition) for width in widths)
+        self.stages = nn.ModuleList(Stage(width, depth, condition) for width, depth in zip(widths, depths, strict=True))
+
+    def forward(self, x: Tensor, wavelengths: Tensor, dates: int, condition: Tensor) -> list[Tensor]:
+        """`[B * T, C, H, W]` -> `[B * T, widths[i], H / 2^(i+1), W / 2^(i+1)]` for each i."""
+        x = self.stem(x, wavelengths)
+        features = []
+        for i, (exchange, stage) in enumerate(zip(self.exchange, self.stages, strict=True)):
+            x = self.down[i - 1](x, condition) if i else x
+            x = stage(exchange(x, dates, condition), condition)
+            features.append(x)
+        return features
+
+
+class Decoder(nn.Module):
+    """From coarse to fine, taking up the fused features of each scale."""
+
+    def __init__(self, widths: Sequence[int], depths: Sequence[int], condition: int) -> None:
+        super().__init__()
+        self.fuse = nn.ModuleList(
+            Fuse(width, width, condition, gain=1.0 if i == len(widths) - 1 else 0.7) for i, width in enumerate(widths)
+        )
+        self.up = nn.ModuleList(ConditionedConv(b, a, 1, condition, gain=0.7) for a, b in itertools.pairwise(widths))
+        self.stages = nn.ModuleList(Stage(width, depth, condition) for width, depth in zip(widths, depths, strict=True))
+
+    def forward(self, features: Sequence[Tensor], dates: int, condition: Tensor) -> Tensor:
+        """The encoder's features -> `[B, widths[0], H / 2, W / 2]`."""
+        x = features[-1][:0]
+        for i in reversed(range(len(features))):
+            fused = self.fuse[i](features[i], dates, condition)
+            if i < len(features) - 1:
+                fused = fused + F.interpolate(self.up[i](x, condition), scale_factor=2.0, mode="nearest")
+            x = self.stages[i](fused, condition)
+        return x
+
+
+class Unified(nn.Module):
+    """The unified network: any bands, dates, size and classes; see `swath.models.stsun.network.stsun`."""
+
+    def __init__(
+        self,
+        widths: Sequence[int],
+        encoder_depths: Sequence[int],
+        decoder_depths: Sequence[int],
+        tasks: Sequence[str],
+        dimensions: int = 16,
+        condition: int = 32,
+    ) -> None:
+        super().__init__()
+        self.multiple = 2 ** len(widths)
+        self.dimensions = dimensions
+        self.tasks = NameEmbedding(condition, len(tasks) * 32)
+        self.names = NameEmbedding(condition)
+        self.ask = nn.Sequential(
+            nn.Linear(2 * condition + 2 * len(_GSD_CYCLES), condition), nn.SiLU(), nn.Linear(condition, condition)
+        )
+        self.encoder = Encoder(widths, encoder_depths, condition)
+        self.decoder = Decoder(widths, decoder_depths, condition)
+        self.pixels = ConditionedConv(widths[0], 4 * dimensions, 3, condition)
+        self.query = nn.Sequential(nn.Linear(2 * condition, 64), nn.SiLU(), nn.Linear(64, dimensions + 1))
+
+    def forward(
+        self,
+        image: Tensor,
+        *,
+        wavelengths: Tensor,
+        days: Tensor | None = None,
+        gsd: float = 10.0,
+        task: str = "segmentation",
+        classes: Sequence[str] = ("building",),
+    ) -> Tensor | tuple[Tensor, Tensor, Tensor]:
+        """Logits; see `swath.models.stsun.network.stsun`."""
+        series = image[:, None] if image.ndim == 4 else image
+        batch, dates, bands, height, width = series.shape
+        if len(wavelengths) != bands:
+            raise ValueError(f"the image has {bands} bands, and {len(wavelengths)} wavelengths were given")
+        pad = (0, -width % self.multiple, 0, -height % self.multiple)
+        x = F.pad(series.flatten(0, 1), pad).contiguous(memory_format=torch.channels_last)
+        condition = self._condition(gsd, task, classes)
+        features = self.encoder(x, wavelengths, dates, condition)
+        if task != "semantic-change":
+            return self._answer(features, dates, condition, task, classes)[..., :height, :width]
+        each = self._answer(features, 1, condition, task, classes)
+        each = each.reshape(batch, dates, *each.shape[1:])
+        first, last = (0, dates - 1) if days is None else (int(days.argmin()), int(days.argmax()))
+        change = self._answer(features, dates, condition, task, ("change",))
+        change, before, after = (t[..., :height, :width] for t in (change, each[:, first], each[:, last]))
+        return change, before, after
+
+    def _condition(self, gsd: float, task: str, classes: Sequence[str]) -> Tensor:
+        angle = [2 * math.pi * math.log2(max(gsd, 1e-3)) * cycles for cycles in _GSD_CYCLES]
+        with torch.autocast(self.names.table.weight.device.type, enabled=False):
+            names = self.names(classes).mean(0)
+            metres = names.new_tensor([*map(math.sin, angle), *map(math.cos, angle)])
+            condition: Tensor = self.ask(torch.cat([self.tasks([task])[0], names, metres]))
+            return condition
+
+    def _answer(
+        self, features: Sequence[Tensor], dates: int, condition: Tensor, task: str, classes: Sequence[str]
+    ) -> Tensor:
+        """Logits `[B, K, H, W]`: features of each quarter of a coarse pixel times the query of each class."""
+        pixels = self.pixels(self.decoder(features, dates, condition), condition)
+        with torch.autocast(pixels.device.type, enabled=False):
+            names = self.names(classes)
+            query = self.query(torch.cat([names, self.tasks([task]).expand(len(names), -1)], 1))
+            # One 1x1 convolution gives the K x 2 x 2 logits of a coarse pixel, and only these are spread.
+            weight = torch.einsum("kd,qp->kqpd", query[:, :-1], torch.eye(4, device=query.device, dtype=query.dtype))
+            weight = weight.flatten(2).flatten(0, 1)[..., None, None] / math.sqrt(self.dimensions)
+            bias = query[:, -1].repeat_interleave(4)
+        logits = F.conv2d(F.relu(pixels), weight.to(pixels.dtype), bias.to(pixels.dtype))
+        return F.pixel_shuffle(logits, 2)
