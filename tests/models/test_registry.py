@@ -13,7 +13,8 @@ from torch import nn
 
 from swath.errors import CardError
 from swath.models import Card, Model, describe, find, load, load_official, names, registry
-from swath.models.weights import NetworkSpec, save_weights
+from swath.models.header import NetworkSpec
+from swath.models.weights import save_weights
 
 SMALL: dict[str, dict[str, Any]] = {
     "unet": {"encoder_depth": 3, "decoder_channels": (16, 8, 8)},
@@ -132,13 +133,13 @@ def own_entry(card: Card, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Ca
 
     tiny = card.with_(name="made-tiny", licence="CC-BY-4.0")
     spec = NetworkSpec(name="made-tiny", config={"in_channels": 4, "classes": 3})
-    path = save_weights(tmp_path / "made-tiny.swath", made(4, 3, 2).state_dict(), tiny, spec)
+    path = save_weights(tmp_path / "made-tiny.swath", made(4, 3, 2).state_dict(), tiny, network=spec)
     registry.register(
         "made",
         title="Made here",
         tasks=("segmentation",),
         sizes={"tiny": {"width": 2}},
-        cards={"made-tiny": (tiny, path)},
+        weights={"made-tiny": path},
     )(made)
     return tiny
 

@@ -17,8 +17,9 @@ from torch import nn
 
 from swath.errors import CardError
 from swath.models import Card, CardBand, Model
+from swath.models.header import NetworkSpec, read_header
 from swath.models.strict import load_strict
-from swath.models.weights import NetworkSpec, hash_state, read_header, read_state, read_weights, save_weights
+from swath.models.weights import hash_state, read_state, read_weights, save_weights
 
 Make = Callable[..., nn.Module]
 
@@ -29,14 +30,13 @@ def equal(one: dict[str, torch.Tensor], other: dict[str, torch.Tensor]) -> bool:
 
 def test_weights_card_and_network_come_back(tmp_path: Path, card: Card, plain: Make) -> None:
     state, spec = plain().state_dict(), NetworkSpec(name="plain", config={"channels": 4})
-    path = save_weights(tmp_path / "größe 1.swath", state, card, spec)
-    again, read_card, read_spec = read_weights(path)
+    path = save_weights(tmp_path / "größe 1.swath", state, card, network=spec)
+    again, header = read_weights(path)
     assert equal(again, state)
-    assert (read_card, read_spec) == (card, spec)
-    header = read_header(path)
+    assert header == read_header(path)
     assert (header.card, header.network, header.hash) == (card, spec, hash_state(state))
     with safe_open(path, framework="pt") as file:
-        assert set(file.metadata()) == {"swath_format", "swath_card", "network", "hash"}
+        assert set(file.metadata()) == {"swath_format", "swath_cards", "network", "hash"}
     assert [entry.name for entry in tmp_path.iterdir()] == ["größe 1.swath"], "nothing else is left"
     mode = path.stat().st_mode & 0o777
     assert mode == 0o666 & ~_umask(), "readable by others as any other file"
@@ -74,7 +74,7 @@ def test_shared_and_odd_tensors_are_kept(tmp_path: Path, card: Card) -> None:
         "count": torch.tensor(7),
         "none": torch.zeros(0),
     }
-    again, _, _ = read_weights(save_weights(tmp_path / "tied.swath", state, card))
+    again, _ = read_weights(save_weights(tmp_path / "tied.swath", state, card))
     assert equal(again, state)
 
 
@@ -89,8 +89,8 @@ def test_damaged_and_foreign_files_are_told_in_one_line(tmp_path: Path, card: Ca
     (tmp_path / "empty.swath").write_bytes(b"")
     (tmp_path / "folder.swath").mkdir()
     save_file(plain().state_dict(), tmp_path / "bare.swath")
-    save_file(plain().state_dict(), tmp_path / "new.swath", {"swath_card": card.to_json(), "swath_format": "9"})
-    save_file(plain().state_dict(), tmp_path / "odd.swath", {"swath_card": "{}", "swath_format": "1"})
+    save_file(plain().state_dict(), tmp_path / "new.swath", {"swath_cards": card.to_json(), "swath_format": "9"})
+    save_file(plain().state_dict(), tmp_path / "odd.swath", {"swath_cards": "[{}]", "swath_format": "1"})
     for name, message in {
         "short": "not a safetensors file, or is cut short",
         "changed": "the weights are not those that were saved",

@@ -30,7 +30,8 @@ def models(
     found = [registry.find(one) for one in registry.names(task, weights=weights)]
     rows = table("name", "what", "tasks", "weights")
     for entry in found:
-        rows.add_row(entry.name, entry.title, ", ".join(entry.tasks), "yes" if entry.card else "to be trained")
+        skills = ", ".join(card.name for card in entry.cards) or "to be trained"
+        rows.add_row(entry.name, entry.title, ", ".join(entry.tasks), skills)
     if found:
         show(rows)
     else:

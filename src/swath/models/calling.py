@@ -37,6 +37,7 @@ def call_network(network: nn.Module, card: Card, inputs: Sequence[Tensor], conte
     """
     if len(inputs) != len(card.inputs):
         raise CardError(f"{card.name} has {len(card.inputs)} inputs, and {len(inputs)} were given")
+    context = {**context, "task": card.task, "classes": card.output.asked}
     if lacking := [key for key in card.takes if key not in context]:
         raise CardError(f"{card.name} takes {', '.join(card.takes)} besides; say {lacking[0]}=")
     arguments: list[Tensor] = []

@@ -86,8 +86,9 @@ class Card(Frozen):
     task: Task
     inputs: tuple[Input, ...]
     output: Output
-    takes: tuple[Literal["wavelengths", "days", "gsd"], ...] = ()
-    """What the network is given besides, by keyword: centre wavelengths in nm `[C]`, days `[T]`, GSD in m."""
+    takes: tuple[Literal["wavelengths", "days", "gsd", "task", "classes"], ...] = ()
+    """What the network is given besides, by keyword: centre wavelengths in nm `[C]`, days `[T]`, GSD in m; the task and
+    the names of the classes that have a channel, which the card itself says."""
     field: ReceptiveField | None = None
     """None: not measured yet."""
     tile: TileRule = TileRule()

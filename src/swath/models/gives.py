@@ -103,6 +103,12 @@ class Output(Frozen):
         return 1 if self.kind == "binary" else self.dimensions or len(self.classes) or len(self.layers)
 
     @property
+    def asked(self) -> tuple[str, ...]:
+        """Names of the classes, or layers, that have a channel: of two classes in one channel the second."""
+        names = tuple(one.name for one in self.classes or self.layers)
+        return names[1:] if self.kind == "binary" else names
+
+    @property
     def per_tile(self) -> bool:
         """Whether there is one answer per tile and not one per pixel."""
         return self.scale is None

@@ -27,9 +27,10 @@ from swath.models.calling import (
 )
 from swath.models.card import Card, Task
 from swath.models.gives import ReceptiveField
+from swath.models.header import NetworkSpec, read_header
 from swath.models.remember import recall, remember
 from swath.models.strict import LoadReport, load_strict
-from swath.models.weights import NetworkSpec, hash_state, read_header, read_weights, save_weights
+from swath.models.weights import hash_state, read_weights, save_weights
 
 if TYPE_CHECKING:
     from swath.models.wrap import SceneLike
@@ -45,14 +46,18 @@ class Model:
     Attributes:
         network: plain `torch.nn.Module` with the paper's arguments and tensors.
         card: what it needs and gives.
+        others: further skills of the same weights: cards of other tasks, classes, bands.
         spec: how to build the network again; None where it is not a registered one.
         report: how its weights were loaded; None where they were not.
+        source: the name or file that it was loaded by.
     """
 
     network: nn.Module
     card: Card
     spec: NetworkSpec | None = None
     report: LoadReport | None = None
+    others: tuple[Card, ...] = ()
+    source: str | None = None
 
     def __post_init__(self) -> None:
         self.network.eval()
@@ -61,6 +66,22 @@ class Model:
     def task(self) -> str:
         """What the model was made for."""
         return self.card.task
+
+    @property
+    def cards(self) -> tuple[Card, ...]:
+        """All skills; the one in use first."""
+        return (self.card, *self.others)
+
+    def skill(self, name: str) -> Model:
+        """The same weights with one skill alone.
+
+        Raises:
+            CardError: there is none of that name.
+        """
+        for card in self.cards:
+            if card.name == name:
+                return replace(self, card=card, others=())
+        raise CardError(f"there is no skill {name!r}; there are {', '.join(card.name for card in self.cards)}")
 
     @property
     def hash(self) -> str:
@@ -139,8 +160,9 @@ class Model:
                 raise CardError(f"{path} holds the weights of a network of your own; give one of its kind: network=...")
             with torch.random.fork_rng(devices=[]):
                 network = registry.find(spec.name).build(**spec.config)
-        state, card, _ = read_weights(path)
-        return cls(network, card, spec, load_strict(network, state))
+        state, header = read_weights(path)
+        report = load_strict(network, state)
+        return cls(network, header.card, spec, report, others=header.cards[1:], source=str(path))
 
     def save(self, path: str | Path) -> Path:
         """Write weights, card and how to build the network into one `.swath` file, whole or not at all.
@@ -148,7 +170,7 @@ class Model:
         Raises:
             CardError: the file cannot be written.
         """
-        return save_weights(path, self.network.state_dict(), self.card, self.spec)
+        return save_weights(path, self.network.state_dict(), *self.cards, network=self.spec)
 
     def with_card(self, **changes: Any) -> Model:
         """The same network with fields of the card changed."""

@@ -13,7 +13,7 @@ import importlib
 import inspect
 import pkgutil
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -46,10 +46,15 @@ class Entry:
     """Paper (DOI, arXiv)."""
     transient: tuple[str, ...] = ()
     """Arguments that matter once, such as where to take first weights from, and are not kept with the network."""
-    card: Card | None = None
-    """Of weights that come with Swath; None: a network to be trained."""
     weights: Path | None = None
-    """Those weights."""
+    """Of those that come with Swath; None: a network to be trained."""
+
+    @property
+    def cards(self) -> tuple[Card, ...]:
+        """What its weights can do, one card per skill; empty where there are none."""
+        from swath.models.header import read_header
+
+        return () if self.weights is None else read_header(self.weights).cards
 
     @property
     def arguments(self) -> tuple[str, ...]:
@@ -75,7 +80,7 @@ class Entry:
             lines.append(f"  source     {', '.join(self.source)}")
         lines.append(f"  arguments  {', '.join(self.arguments)}")
         lines += [f"  {key:<9}  {value}" for key, value in self.config.items()]
-        return "\n".join([*lines, self.card.describe()] if self.card else [*lines, "  no weights: train it"])
+        return "\n".join([*lines, _skills(self.cards) if self.weights else "  no weights: train it"])
 
 
 def register(
@@ -86,7 +91,7 @@ def register(
     source: tuple[str, ...] = (),
     transient: tuple[str, ...] = (),
     sizes: Mapping[str, Mapping[str, Any]] | None = None,
-    cards: Mapping[str, tuple[Card, Path]] | None = None,
+    weights: Mapping[str, Path] | None = None,
 ) -> Callable[[_B], _B]:
     """Register a builder under `name`, and under `name-SIZE` for each of its sizes.
 
@@ -97,7 +102,7 @@ def register(
         source: paper.
         transient: arguments that are not kept with the network.
         sizes: arguments per size.
-        cards: card and weight file of names that have weights.
+        weights: the file of each name that has weights.
     """
 
     def decorate(builder: _B) -> _B:
@@ -107,8 +112,7 @@ def register(
         for key, config in configs.items():
             if key in _ENTRIES:
                 raise CardError(f"two networks are registered as {key!r}")
-            card, weights = (cards or {}).get(key, (None, None))
-            _ENTRIES[key] = Entry(key, builder, title, tasks, config, source, transient, card, weights)
+            _ENTRIES[key] = Entry(key, builder, title, tasks, config, source, transient, (weights or {}).get(key))
         return builder
 
     return decorate
@@ -120,8 +124,9 @@ def _discover() -> None:
     for family in pkgutil.iter_modules(package.__path__, "swath.models."):
         if family.ispkg:
             folder = importlib.import_module(family.name)
-            for module in pkgutil.iter_modules(folder.__path__, f"{family.name}."):
-                importlib.import_module(module.name)
+            for module in pkgutil.iter_modules(folder.__path__):
+                if not module.name.startswith("_"):  # what only a builder needs, such as torch
+                    importlib.import_module(f"{family.name}.{module.name}")
 
 
 def names(task: str | None = None, *, weights: bool | None = None) -> list[str]:
@@ -130,7 +135,7 @@ def names(task: str | None = None, *, weights: bool | None = None) -> list[str]:
     return sorted(
         entry.name
         for entry in _ENTRIES.values()
-        if (task is None or task in entry.tasks) and (weights is None or weights == (entry.card is not None))
+        if (task is None or task in entry.tasks) and (weights is None or weights == (entry.weights is not None))
     )
 
 
@@ -154,18 +159,24 @@ def describe(name: str | Path) -> str:
     Raises:
         CardError: neither is there.
     """
-    if _is_file(name):
-        from swath.models.weights import read_header
+    from swath.models.header import read_header
 
-        return read_header(name).card.describe()
-    return find(str(name)).describe()
+    whole, skill = _parted(name)
+    if skill is not None:
+        return card_of(name).describe()
+    return _skills(read_header(whole).cards) if _is_file(whole) else find(str(whole)).describe()
+
+
+def _skills(cards: tuple[Card, ...]) -> str:
+    """Cards as text, one after another."""
+    return "\n\n".join(card.describe() for card in cards)
 
 
 def load(name: str | Path, *, network: nn.Module | None = None) -> Model:
     """A model with its weights: by registered name, or from a `.swath` file. Prints nothing; see `Model.report`.
 
     Args:
-        name: registered name or path.
+        name: registered name or path; with `:SKILL` behind it only that one of several skills.
         network: the network that a file of an unregistered one needs.
 
     Raises:
@@ -173,18 +184,43 @@ def load(name: str | Path, *, network: nn.Module | None = None) -> Model:
     """
     from swath.models.model import Model
 
-    return Model.load(_weights(name), network=network)
+    whole, skill = _parted(name)
+    model = replace(Model.load(_weights(whole), network=network), source=str(name))
+    return model if skill is None else model.skill(skill)
 
 
 def card_of(name: str | Path) -> Card:
-    """The card of a registered model or of a `.swath` file, without its weights.
+    """The card of a registered model or of a `.swath` file, without its weights: the first, or that of `:SKILL`.
 
     Raises:
         CardError: there is no such name or file, or it has no weights.
     """
-    from swath.models.weights import read_header
+    whole, skill = _parted(name)
+    cards = cards_of(whole)
+    found = [card for card in cards if skill in (None, card.name)]
+    if not found:
+        raise CardError(f"{whole} has no skill {skill!r}; it has {', '.join(card.name for card in cards)}")
+    return found[0]
 
-    return read_header(_weights(name)).card
+
+def cards_of(name: str | Path) -> tuple[Card, ...]:
+    """The cards of all skills of a registered model or of a `.swath` file, without its weights.
+
+    Raises:
+        CardError: there is no such name or file, or it has no weights.
+    """
+    from swath.models.header import read_header
+
+    return read_header(_weights(name)).cards
+
+
+def _parted(name: str | Path) -> tuple[str | Path, str | None]:
+    """Name or path, and the skill behind it where one is named."""
+    whole, colon, skill = str(name).rpartition(":")
+    named = bool(colon) and isinstance(name, str) and skill.replace("-", "").replace("_", "").replace(".", "").isalnum()
+    if not named or Path(name).is_file():
+        return name, None
+    return whole, skill
 
 
 def _weights(name: str | Path) -> str | Path:

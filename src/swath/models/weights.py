@@ -9,55 +9,26 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
-import json
 import pickle
 import re
 import uuid
 import warnings
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import torch
-from pydantic import Field, field_validator
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 from torch import Tensor
 
 from swath.errors import CardError
 from swath.models.card import Card
-from swath.models.frozen import Frozen
+from swath.models.header import FORMAT, NetworkSpec, WeightFile, check_skills, read_header
 
 StateDict = Mapping[str, Tensor]
 
-FORMAT = "1"
 _PICKLED = (".pt", ".pth", ".ckpt", ".bin")
-
-
-class NetworkSpec(Frozen):
-    """How to build a network again: the name it is registered under, and the arguments of its builder."""
-
-    name: str
-    config: dict[str, Any] = Field(default_factory=dict)
-
-    @field_validator("config", mode="before")
-    @classmethod
-    def _as_json(cls, value: Any) -> Any:
-        try:
-            return json.loads(json.dumps(value))
-        except TypeError as error:
-            raise ValueError(f"arguments of a network are kept as JSON, and one of these cannot be: {error}") from error
-
-
-@dataclass(frozen=True)
-class WeightFile:
-    """What a `.swath` file says about itself."""
-
-    card: Card
-    network: NetworkSpec | None
-    """None: the network is not a registered one, and whoever loads the file must bring it."""
-    hash: str
 
 
 def hash_state(state: StateDict) -> str:
@@ -70,14 +41,22 @@ def hash_state(state: StateDict) -> str:
     return digest.hexdigest()
 
 
-def save_weights(path: str | Path, state: StateDict, card: Card, network: NetworkSpec | None = None) -> Path:
+def save_weights(path: str | Path, state: StateDict, *cards: Card, network: NetworkSpec | None = None) -> Path:
     """Write a `.swath` file; the name appears once the file is whole.
+
+    Args:
+        path: the file.
+        state: its weights.
+        cards: what they can do; one, or one per skill, with names of their own.
+        network: how to build what they go into.
 
     Raises:
         CardError: the file cannot be written, or a tensor has a type that safetensors does not know.
     """
     path = Path(path)
-    metadata = {"swath_format": FORMAT, "swath_card": card.to_json(), "hash": hash_state(state)}
+    check_skills(cards)
+    told = "[" + ",".join(card.to_json() for card in cards) + "]"
+    metadata = {"swath_format": FORMAT, "swath_cards": told, "hash": hash_state(state)}
     if network is not None:
         metadata["network"] = network.model_dump_json()
     with _written(path) as temporary:
@@ -85,29 +64,8 @@ def save_weights(path: str | Path, state: StateDict, card: Card, network: Networ
     return path
 
 
-def read_header(path: str | Path) -> WeightFile:
-    """Card, network and hash of a `.swath` file; no weights are read.
-
-    Raises:
-        CardError: the file is not there, is damaged, or holds no card.
-    """
-    with _opened(Path(path)) as file:
-        metadata: dict[str, str] = file.metadata() or {}
-    if "swath_card" not in metadata:
-        raise CardError(
-            f"{path} holds weights but no card; build a network and say what it needs: "
-            f"Model.build(NAME, card=...), then load_strict(model.network, read_state({str(path)!r}))"
-        )
-    if metadata.get("swath_format") != FORMAT:
-        raise CardError(
-            f"{path} is of format {metadata.get('swath_format')}, and this Swath reads {FORMAT}; install a newer one"
-        )
-    network = NetworkSpec.parse(metadata["network"], f"{path}: network") if "network" in metadata else None
-    return WeightFile(Card.parse(metadata["swath_card"], str(path)), network, metadata.get("hash", ""))
-
-
-def read_weights(path: str | Path) -> tuple[dict[str, Tensor], Card, NetworkSpec | None]:
-    """Weights, card and network of a `.swath` file. Nothing is unpickled.
+def read_weights(path: str | Path) -> tuple[dict[str, Tensor], WeightFile]:
+    """Weights of a `.swath` file, and what it says about itself. Nothing is unpickled.
 
     Raises:
         CardError: the file is not there, is damaged or foreign, or its weights are not those that were saved.
@@ -116,7 +74,7 @@ def read_weights(path: str | Path) -> tuple[dict[str, Tensor], Card, NetworkSpec
     state = read_state(path)
     if hash_state(state) != header.hash:
         raise CardError(f"{path}: the weights are not those that were saved; get the file again")
-    return state, header.card, header.network
+    return state, header
 
 
 def read_state(path: str | Path) -> dict[str, Tensor]:

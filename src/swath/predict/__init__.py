@@ -60,8 +60,9 @@ def predict(
     Args:
         scene: what to look at; of one that was cut, what lies around the cut is looked at too. For a model of several
             inputs one scene for each, in their order or by name: the map lies on the first one's grid.
-        model: a model, a registered name, or the path of a weight file.
-        task: what is asked; None: what the model was made for.
+        model: a model, a registered name, or the path of a weight file; `NAME:SKILL` names one of several skills.
+        task: what is asked; None: what the model was made for. Of several skills that one is taken which has this
+            task and takes this scene.
         extent: a part of the (first) scene: `np.s_[y0:y1, x0:x1]`, bounds in its CRS, or a geometry.
         out: where to write the map now; None: later, by `Product.save`.
         stitch: `trim` keeps of each tile what its halo cannot touch, and needs a network that sees a finite part;
@@ -101,16 +102,15 @@ def predict(
     from swath.predict.plan import Plan
     from swath.predict.product import Product
     from swath.predict.run import Prediction
+    from swath.predict.skills import fitting_skill
     from swath.predict.work import Work
     from swath.tasks import OutputOptions
 
     if precision not in ("auto", "float32", "bfloat16"):
         raise PredictError(f"precision={precision!r}: give 'auto', 'float32' or 'bfloat16'")
-    source = None if isinstance(model, Model) else os.fspath(model)
-    model = model if isinstance(model, Model) else load(model)
-    card = model.card
-    if task is not None and task != card.task:
-        raise PredictError(f"{card.name} was made for {card.task}, not for {task}; leave out task=, or take another")
+    model = model if isinstance(model, Model) else load(os.fspath(model))
+    model = fitting_skill(model, task, scene, settle)
+    card, source = model.card, model.source
     scenes = by_input(scene, card)
     first = next(iter(scenes))
     scenes[first] = _cut(scenes[first], extent)

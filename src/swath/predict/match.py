@@ -82,11 +82,16 @@ def match(
 
 
 def can_take(scene: Scene) -> list[str]:
-    """Names of the registered models with weights whose cards take the scene as it is."""
+    """Names of the registered models with weights, each with the skill whose card takes the scene as it is."""
     from swath.models import registry
 
-    cards = {name: registry.find(name).card for name in registry.names(weights=True)}
-    return [name for name, card in cards.items() if card is not None and fits(scene, card)]
+    return [
+        f"{name}:{card.name}" if len(cards) > 1 else name
+        for name in registry.names(weights=True)
+        for cards in [registry.find(name).cards]
+        for card in cards
+        if fits(scene, card)
+    ]
 
 
 def fits(scene: Scene, card: Card) -> bool:
@@ -264,7 +269,7 @@ def _told(card: Card, first: _Fit) -> dict[str, Any]:
         "days": (np.array(seconds, dtype=np.float64) / 86400).astype(np.float32),
         "gsd": first.scale.gsd,
     }
-    return {key: told[key] for key in card.takes}
+    return {key: told[key] for key in card.takes if key in told}
 
 
 def _label(scene: Scene) -> str:

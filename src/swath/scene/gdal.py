@@ -16,7 +16,7 @@ from rasterio.errors import NotGeoreferencedWarning
 
 _DEFAULTS = {
     # Blocks in memory, MB. GDAL's own default is 5 % of the machine, which grows past what a flat-memory run allows.
-    "GDAL_CACHEMAX": "256",
+    "GDAL_CACHEMAX": "64",
     # One request for neighbouring byte ranges, several at once over one connection.
     "GDAL_HTTP_MERGE_CONSECUTIVE_RANGES": "YES",
     "GDAL_HTTP_MULTIPLEX": "YES",
