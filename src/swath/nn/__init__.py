@@ -1,0 +1,1 @@
+"""Building blocks of networks: plain torch, which knows nothing of scenes, cards or tasks."""
