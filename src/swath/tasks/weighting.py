@@ -45,4 +45,4 @@ def class_weights(
     amount = number if how == "inverse" else (1 - beta**number) / (1 - beta)
     raw = 1 / np.where(present, amount, amount[present].min())
     raw = np.minimum(raw, raw.min() * most)
-    return (raw / ((raw * number).sum() / number.sum())).astype(np.float32)
+    return np.asarray(raw / ((raw * number).sum() / number.sum()), dtype=np.float32)
