@@ -123,8 +123,9 @@ class ClassMap:
     def metrics(self, card: Card) -> Metrics:
         """See `TrainedTask.metrics`."""
         from swath.tasks.metrics import ClassMetrics
+        from swath.tasks.metrics_of_several import SeveralMetrics
 
-        return ClassMetrics.of(card)
+        return (SeveralMetrics if self._many(card) else ClassMetrics).of(card)
 
     def _many(self, card: Card) -> bool:
         """Whether several classes may hold at once."""

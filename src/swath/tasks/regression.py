@@ -87,7 +87,7 @@ class Regression:
 
     def metrics(self, card: Card) -> Metrics:
         """See `TrainedTask.metrics`."""
-        from swath.tasks.metrics import ValueMetrics
+        from swath.tasks.metrics_of_values import ValueMetrics
 
         return ValueMetrics.of(card)
 
