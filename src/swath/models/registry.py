@@ -235,22 +235,27 @@ def _weights(name: str | Path) -> str | Path:
     return entry.weights
 
 
-def load_official(name: str, state_dict: Mapping[str, Tensor], *, prefix: str = "", **config: Any) -> nn.Module:
+def load_official(
+    name: str, state_dict: Mapping[str, Tensor], *, prefix: str = "", averaged: bool = False, **config: Any
+) -> nn.Module:
     """A network with weights in the key layout of the system's own release, loaded strictly; in eval mode.
 
     Args:
         name: registered name.
         state_dict: the release's weights.
         prefix: only names that begin with it are taken, and it is cut off.
+        averaged: of a training checkpoint that holds moving averages besides: whether to take these.
         config: arguments of the builder; `released=True` where the network has a form that reproduces the release.
 
     Raises:
         CardError: no such name or argument, or the weights do not fit; the message lists the keys.
     """
+    from swath.models.checkpoint import weights_of
     from swath.models.strict import load_strict
 
     network = find(name).build(**config)
-    load_strict(network, state_dict, prefix=prefix)
+    state = {key.removeprefix(prefix): tensor for key, tensor in state_dict.items() if key.startswith(prefix)}
+    load_strict(network, weights_of(state, network.state_dict(), averaged=averaged))
     return network.eval()
 
 

@@ -70,8 +70,8 @@ class Block(nn.Module):
         """`[B, h, w, width]` -> the same shape."""
         x = x + self.attn(self.norm1(x))
         x = x + self.mlp(self.norm2(x))
-        x = x + self.conv_layer(x.permute(0, 3, 1, 2)).permute(0, 2, 3, 1)
-        return x
+        mixed: Tensor = self.conv_layer(x.permute(0, 3, 1, 2))
+        return x + mixed.permute(0, 2, 3, 1)
 
 
 def _start(module: nn.Module) -> None:
@@ -194,12 +194,12 @@ class ReleasedSTSUN(nn.Module):
         for layer in (part for part in self.modules() if isinstance(part, DynamicEncoder | DynamicDecoder)):
             _start(layer)  # the release overwrites what it started them with
 
-    def forward(self, x: Tensor, dataset_name: Sequence[str]) -> Tensor:
+    def forward(self, x: Tensor, dataset_name: str | Sequence[str]) -> Tensor:
         """Maps of one data set.
 
         Args:
             x: `[B, T, C, H, H]`, H a multiple of the image size.
-            dataset_name: one for all of the batch; the release reads the first.
+            dataset_name: one for all of the batch, or a list of which the first is read, as in the release.
 
         Returns:
             Logits `[B, M, H, H, 1]`.
@@ -212,11 +212,10 @@ class ReleasedSTSUN(nn.Module):
             raise CardError(
                 f"the released network takes squares of a multiple of {self.image_size} px; found {height} x {width}"
             )
-        if dataset_name[0] not in RELEASED_TASKS:
-            raise CardError(
-                f"the released network has no data set {dataset_name[0]!r}; it has {', '.join(RELEASED_TASKS)}"
-            )
-        task, maps = RELEASED_TASKS[dataset_name[0]]
+        name = dataset_name if isinstance(dataset_name, str) else dataset_name[0]
+        if name not in RELEASED_TASKS:
+            raise CardError(f"the released network has no data set {name!r}; it has {', '.join(RELEASED_TASKS)}")
+        task, maps = RELEASED_TASKS[name]
         cell = height // self.image_size
         places = sincos(numbers(cell * cell, x), self.unified)
         grid = self.encoder(x.flatten(0, 1), cell, places.repeat(bands, 1), task).unflatten(0, (batch, dates))

@@ -1,0 +1,93 @@
+"""Does a network compute what its release computes? Weights and inputs by the published rule, answers as published.
+
+    case = Case.read(shared_data, "stsun_small_whu")
+    network = case.official("stsun-paper", released=True, width=64, ...)
+    case.compare(network(*case.inputs("x"), "whu"))
+
+`Case.read` skips the test where there is no parity data.
+"""
+
+from __future__ import annotations
+
+import importlib.util
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from torch import Tensor, nn
+
+from swath.models import find, load_official
+from swath.models.strict import load_strict
+
+TOLERANCE = 1e-4
+"""Of the spread of the release's answer."""
+
+
+@dataclass(frozen=True)
+class Case:
+    """One network or module of a release, in one configuration."""
+
+    name: str
+    fill: ModuleType
+    about: Mapping[str, Any]
+    arrays: Mapping[str, np.ndarray]
+
+    @classmethod
+    def read(cls, shared_data: Path, name: str) -> Case:
+        folder = shared_data.parent / "parity"
+        if not (folder / f"{name}.json").is_file():
+            pytest.skip(f"SWATH_TEST_DATA holds no parity/{name}.json")
+        spec = importlib.util.spec_from_file_location("parity_fill", folder / "fill.py")
+        assert spec is not None
+        assert spec.loader is not None
+        fill = importlib.util.module_from_spec(spec)
+        spec.loader.exec_module(fill)
+        about = json.loads((folder / f"{name}.json").read_text(encoding="utf-8"))
+        with np.load(folder / f"{name}.npz") as file:
+            return cls(name, fill, about, {key: file[key] for key in file})
+
+    def state(self, network: nn.Module) -> dict[str, Tensor]:
+        """The release's state dict; what is not floating is as the network makes it."""
+        own, rows = network.state_dict(), self.about["keys"]
+        filled = self.fill.state_dict(rows)
+        whole = {key: torch.from_numpy(filled[key]) if key in filled else own.get(key) for key, _, _ in rows}
+        return {key: tensor for key, tensor in whole.items() if tensor is not None}
+
+    def official(self, name: str, **config: Any) -> nn.Module:
+        """A registered network with the release's weights, loaded strictly."""
+        state = self.state(find(name).build(**config))
+        assert len(state) == len(self.about["keys"])
+        network = load_official(name, state, **config)
+        assert sum(parameter.numel() for parameter in network.parameters()) == self.about["params"]
+        return network
+
+    def module(self, module: nn.Module) -> nn.Module:
+        """A part of a network with the release's weights, loaded strictly."""
+        load_strict(module, self.state(module))
+        return module.eval()
+
+    def inputs(self, *names: str) -> list[Tensor]:
+        """Inputs by the names of the release's arguments."""
+        return [
+            torch.from_numpy(
+                self.arrays[f"in.{name}"]
+                if f"in.{name}" in self.arrays
+                else self.fill.image(name, tuple(self.about["in_shapes"][name]))
+            )
+            for name in names
+        ]
+
+    def compare(self, answer: Tensor, which: str = "out", tolerance: float = TOLERANCE) -> None:
+        """Hold an answer against the release's: of its shape, and nowhere farther than `tolerance` times its spread."""
+        assert list(answer.shape) == self.about["out_shapes"][which]
+        stored = next(key for key in self.arrays if key.split("@")[0] == which)
+        step = int(stored.partition("@")[2] or 1)
+        wanted = self.arrays[stored].ravel()
+        found = answer.detach().numpy().ravel()[::step]
+        assert np.abs(found - wanted).max() <= tolerance * wanted.std()
