@@ -1,24 +1,30 @@
-"""What Swath does today, on real imagery that lies in this repository: `make demo` (or `examples/demo.py FOLDER`).
+"""What Swath does, on real imagery that lies in this repository: `make demo` (or `examples/demo.py FOLDER`).
 
-Two Sentinel-2 images of the south of Paris (2015 and 2018; Copernicus, free) and a piece of ESA's WorldCover 2021. The
-network is NDVI with its usual threshold: it has nothing to be trained, and goes through the same engine as any other.
+`JOBS` says what is shown: which imagery, which model, in whose words. Each job is what `swath predict` does: match the
+scene with the model's card, predict, write the map with its confidence and record, its shapes, a picture; in the end
+one page shows them all.
 """
 
 from __future__ import annotations
 
 import sys
 import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import torch
 from torch import Tensor, nn
 
 import swath
-from swath.models import ClassLabel
+from swath.models import ClassLabel, Model
+from swath.predict.page import Part, write_page
 
-HERE = Path(__file__).resolve().parent.parent
-DATA = HERE / "tests" / "data"
-SENSOR = "sentinel-2-l1c@pre-04.00"
+HERE = Path(__file__).resolve().parent
+DATA = HERE / "data"
+COPERNICUS = "Contains modified Copernicus Sentinel data (2015, 2018)"
+PAIR = {"sensor": "sentinel-2-l1c@pre-04.00", "dates": ["2015", "2018"]}
 
 
 class Vegetation(nn.Module):
@@ -40,37 +46,96 @@ class Vegetation(nn.Module):
         return torch.cat([-logit / 2, logit / 2], dim=1)
 
 
-def main(out: Path) -> None:
-    started = time.perf_counter()
-    out.mkdir(parents=True, exist_ok=True)
-    pair = swath.open(DATA / "paris_2015.tif", DATA / "paris_2018.tif", sensor=SENSOR, dates=["2015", "2018"])
-    print(pair, end="\n\n")
-    pair.look(str(out / "paris.png"))
-    swath.open(DATA / "worldcover_2021.tif").look(str(out / "worldcover.png"))
-
-    model = swath.Model.wrap(
+def vegetation(scene: swath.Scene) -> Model:
+    """NDVI as a model: it has nothing to be trained, and goes through the same engine as any other."""
+    return swath.Model.wrap(
         Vegetation(),
         task="segmentation",
-        like=pair.select(dates=0),
+        like=scene,
+        name="ndvi",
         classes=[
             ClassLabel(value=0, name="other", colour="#d9d2c5"),
             ClassLabel(value=1, name="vegetation", colour="#2e8b57"),
         ],
         source=("https://doi.org/10.1016/0034-4257(79)90013-0",),
     )
-    print("vegetation by NDVI, in ha")
-    for i, year in enumerate(pair.names):
-        product = swath.predict(pair.select(dates=i), model)
-        product.save(out / f"vegetation_{year}.tif", overwrite=True)
-        product.vectors(out / f"vegetation_{year}.gpkg", classes=["vegetation"], min_area=1000, overwrite=True)
-        product.look(str(out / f"vegetation_{year}.png"))
-        print(f"  {year}  {product.areas()['vegetation']:6.1f}")
 
-    print(f"\n{time.perf_counter() - started:.0f} s. Look into {out}:")
-    for path in sorted(out.iterdir()):
-        if not path.name.endswith(".aux.xml"):
-            print(f"  {path.name}")
+
+@dataclass(frozen=True)
+class Job:
+    """One prediction that the demo makes.
+
+    Attributes:
+        name: of its files.
+        files: the imagery, a file per date.
+        model: a name of `swath models`, or what makes a model for the scene.
+        opened: arguments of `swath.open`.
+        date: which date is looked at; None: all.
+        settle: arguments of `swath.predict`.
+        min_area: m² (pixels without a CRS) of the smallest shape.
+        told: what the page says, as fields of `swath.predict.page.Part`.
+    """
+
+    name: str
+    files: tuple[str, ...]
+    model: str | Callable[[swath.Scene], Model]
+    opened: Mapping[str, Any] = field(default_factory=dict)
+    date: int | None = None
+    settle: Mapping[str, Any] = field(default_factory=dict)
+    min_area: float = 0.0
+    told: Mapping[str, Any] = field(default_factory=dict)
+
+
+JOBS = (
+    Job(
+        "vegetation_2015", ("paris_2015.tif", "paris_2018.tif"), vegetation, PAIR, date=0, min_area=1000,
+        told={"title": "Vegetation in the south of Paris, 2015", "place": "South of Paris, France", "credit": COPERNICUS},
+    ),
+    Job(
+        "vegetation_2018", ("paris_2015.tif", "paris_2018.tif"), vegetation, PAIR, date=1, min_area=1000,
+        told={"title": "Vegetation in the south of Paris, 2018", "place": "South of Paris, France", "credit": COPERNICUS},
+    ),
+)  # fmt: skip
+
+
+def predict(job: Job, out: Path) -> Part:
+    """Carry a job out and say what it found."""
+    began = time.perf_counter()
+    scene = swath.open(*(DATA / name for name in job.files), **job.opened)
+    scene = scene if job.date is None else scene.select(dates=job.date)
+    model = job.model if isinstance(job.model, str) else job.model(scene)
+    product = swath.predict(scene, model, **job.settle)
+    saved = product.save(out / f"{job.name}.tif", overwrite=True)
+    product.vectors(saved.with_suffix(".gpkg"), min_area=job.min_area, overwrite=True)
+    product.look(str(saved.with_suffix(".png")))
+    print(f"{job.told.get('title', job.name)}  ({time.perf_counter() - began:.1f} s)")
+    for name, amount, unit in found(product):
+        print(f"  {name:<14} {amount:>9,.1f} {unit}")
+    return Part(product, min_area=job.min_area, **job.told)
+
+
+def found(product: swath.Product) -> list[tuple[str, float, str]]:
+    """How much there is of each class: hectares, or a share of the picture where nothing says how large a pixel is."""
+    if product.grid.crs is not None:
+        return [(name, hectares, "ha") for name, hectares in product.areas().items()]
+    values, valid = product.read()
+    return [(name, 100 * float((values[valid] == value).mean()), "%") for value, name in product.classes.items()]
+
+
+def main(out: Path) -> None:
+    started = time.perf_counter()
+    out.mkdir(parents=True, exist_ok=True)
+    parts = [predict(job, out) for job in JOBS]
+    page = write_page(
+        out / "index.html",
+        parts,
+        title="What Swath sees",
+        text="Real, free imagery that no shipped model was trained on. Drag the handle to compare, choose an area to go there.",
+        overwrite=True,
+    )
+    print(f"\n{time.perf_counter() - started:.0f} s in all, for {len(JOBS)} maps. Open {page} in a browser.")
+    print(f"Beside it in {out}: maps (.tif), shapes (.gpkg), pictures (.png), records (.stac.json).")
 
 
 if __name__ == "__main__":
-    main(Path(sys.argv[1]) if len(sys.argv) > 1 else HERE / "demo")
+    main(Path(sys.argv[1]) if len(sys.argv) > 1 else HERE.parent / "demo")

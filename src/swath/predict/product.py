@@ -261,6 +261,12 @@ class Product:
 
         return picture(self, path, scene, **options)
 
+    def page(self, path: str | os.PathLike[str], *, overwrite: bool = False, **options: Any) -> Path:
+        """Write one page of HTML that needs nothing else; options as fields of `predict.page.Part`, and `size`."""
+        from swath.predict.page import page_of
+
+        return page_of(self, path, overwrite=overwrite, **options)
+
     def to_xarray(self) -> xr.Dataset:
         """All layers as a Dataset on `y, x`: class numbers as integers, all else float32 with NaN; read now."""
         from swath.predict.picture import dataset

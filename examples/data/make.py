@@ -1,0 +1,83 @@
+"""Cut the demo's imagery out of the sets that it comes from: `make.py FOLDER`; README.md beside this says which they are.
+
+Pixels are copied; nothing is resampled. Aerial scenes are stored as JPEG inside GeoTIFF, which is what keeps them small.
+"""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import rasterio
+from affine import Affine
+from numpy.typing import NDArray
+from PIL import Image
+from rasterio.crs import CRS
+
+HERE = Path(__file__).resolve().parent
+ZOOM, COLUMNS, ROWS = 20, range(619226, 619230), range(523266, 523268)
+TILE = 256
+EQUATOR = 2 * np.pi * 6378137.0
+"""Of the sphere of web maps (EPSG:3857), m."""
+
+
+def paris(folder: Path) -> None:
+    """Both dates of OSCD's Paris, whole."""
+    for source, year in (("paris_t1.tif", 2015), ("paris_t2.tif", 2018)):
+        with rasterio.open(folder / source) as one:
+            kept = {"crs": one.crs, "transform": one.transform, "compress": "deflate", "predictor": 2, "zlevel": 9}
+            write(HERE / f"paris_{year}.tif", one.read(), one.descriptions, **kept)
+
+
+def kampala(folder: Path) -> None:
+    """Eight tiles of a web map, whose numbers say where they lie, joined."""
+    side = EQUATOR / 2**ZOOM
+    rows = [[f"OAM-{x}-{y}-{ZOOM}.png" for x in COLUMNS] for y in ROWS]
+    pixels = np.concatenate([np.concatenate([rgb(folder / name) for name in row], axis=2) for row in rows], axis=1)
+    corner = (COLUMNS[0] * side - EQUATOR / 2, EQUATOR / 2 - ROWS[0] * side)
+    place = Affine(side / TILE, 0, corner[0], 0, -side / TILE, corner[1])
+    write(HERE / "kampala.tif", pixels, ("red", "green", "blue"), crs=CRS.from_epsg(3857), transform=place, **JPEG)
+
+
+def dubai(folder: Path) -> None:
+    """Six parts of the set's second image, which touch without overlap, joined; nothing says where they lie."""
+    rows = [[rgb(folder / f"Tile_2_image_part_{n:03d}.jpg") for n in row] for row in ((1, 2, 3), (4, 5, 6))]
+    # Widths of parts differ by a pixel from row to row; both rows are cut to the narrower.
+    joined = [np.concatenate(row, axis=2) for row in rows]
+    width = min(row.shape[2] for row in joined)
+    pixels = np.concatenate([row[..., :width] for row in joined], axis=1)
+    write(HERE / "dubai.tif", pixels, ("red", "green", "blue"), **JPEG)
+
+
+JPEG = {
+    "compress": "jpeg",
+    "jpeg_quality": 90,
+    "photometric": "ycbcr",
+    "tiled": True,
+    "blockxsize": 512,
+    "blockysize": 512,
+}
+
+
+def rgb(path: Path) -> NDArray[np.uint8]:
+    """`[3, y, x]`."""
+    return np.moveaxis(np.asarray(Image.open(path).convert("RGB")), -1, 0)
+
+
+def write(path: Path, pixels: NDArray[Any], names: tuple[str, ...], **options: Any) -> None:
+    """A GeoTIFF with named bands."""
+    count, height, width = pixels.shape
+    with rasterio.open(
+        path, "w", driver="GTiff", dtype=pixels.dtype, count=count, height=height, width=width, **options
+    ) as one:
+        one.write(pixels)
+        one.descriptions = names
+
+
+if __name__ == "__main__":
+    sets = Path(sys.argv[1])
+    paris(sets / "oscd_s2_4band")
+    kampala(sets / "hotosm_buildings" / "images")
+    dubai(sets / "dubai_landcover" / "images")
