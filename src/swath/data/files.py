@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from pathlib import Path, PurePosixPath, PureWindowsPath
@@ -22,14 +23,12 @@ PARTS = {
 
 def visible(folder: Path, suffixes: Iterable[str]) -> list[Path]:
     """Files below a folder with one of these suffixes, in order, none of them hidden."""
-    wanted = frozenset(suffixes)
-    return [
-        path
-        for path in sorted(folder.rglob("*"))
-        if path.suffix.casefold() in wanted
-        and path.is_file()
-        and not any(part.startswith(".") for part in path.relative_to(folder).parts)
-    ]
+    wanted = tuple(suffixes)
+    found = []
+    for here, folders, names in os.walk(folder):
+        folders[:] = [name for name in folders if not name.startswith(".")]
+        found += [Path(here, name) for name in names if name.casefold().endswith(wanted) and not name.startswith(".")]
+    return sorted(found)
 
 
 class Images:
@@ -62,8 +61,13 @@ class Images:
         return None
 
     def beside(self, label: Path) -> Path | None:
-        """The image of the same stem as a label file, in its folder or the one most like it."""
-        return self._nearest(self._by_stem.get(label.stem.casefold(), ()), PurePosixPath(label.stem), label.parent)
+        """The image of the same stem as a label file (`1.obb.txt` goes with 1), in its folder or one most like it."""
+        stem = label.name
+        while "." in stem:
+            stem = stem.rpartition(".")[0]
+            if found := self._nearest(self._by_stem.get(stem.casefold(), ()), PurePosixPath(stem), label.parent):
+                return found
+        return None
 
     def _nearest(self, paths: Sequence[Path], told: PurePosixPath, near: Path) -> Path | None:
         """The one path that shares most folders with the name that was told, and with where it was told."""
