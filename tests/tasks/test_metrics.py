@@ -232,6 +232,9 @@ def test_counts_add_up_however_they_are_parted(kind: str) -> None:
         other.update(task.activate(some if len(some) > 1 else some[0]), truth[part])
         parted.merge(pickle.loads(pickle.dumps(other)))
     assert whole.compute() == pytest.approx(parted.compute(), nan_ok=True)
+    again = parted.of_row(whole.row() * 2)
+    whole.merge(whole)
+    assert again.compute() == pytest.approx(whole.compute(), nan_ok=True)
     assert whole.headline in whole.compute()
 
 

@@ -45,6 +45,16 @@ class Calibration:
         counts = [np.bincount(bins, minlength=BINS), np.bincount(bins[right[known]], minlength=BINS)]
         return cls(np.stack(counts).astype(np.int64), np.bincount(bins, given, minlength=BINS).astype(np.float64))
 
+    @classmethod
+    def of_row(cls, row: NDArray[np.float64]) -> Calibration:
+        """From counts in a row, `[3 * BINS]`."""
+        return cls(np.rint(row[: 2 * BINS]).astype(np.int64).reshape(2, BINS), row[2 * BINS :])
+
+    @property
+    def row(self) -> NDArray[np.float64]:
+        """Counts in a row, `[3 * BINS]`."""
+        return np.concatenate([self.counts.ravel(), self.sure])
+
     def __add__(self, other: Calibration) -> Calibration:
         return Calibration(self.counts + other.counts, self.sure + other.sure)
 

@@ -9,6 +9,7 @@ labelled has recall 0. (scikit-learn: `zero_division` NaN in the first case, 0 i
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 import numpy as np
@@ -42,6 +43,17 @@ class Confusion:
         known = (reference != IGNORE) & (answer != IGNORE)
         both = reference[known].astype(np.int64) * classes + answer[known]
         return cls(np.bincount(both, minlength=classes * classes).reshape(classes, classes))
+
+    @classmethod
+    def of_row(cls, row: Floats) -> Confusion:
+        """From counts in a row, `[K * K]`."""
+        side = math.isqrt(len(row))
+        return cls(np.rint(row).astype(np.int64).reshape(side, side))
+
+    @property
+    def row(self) -> Floats:
+        """Counts in a row, `[K * K]`."""
+        return self.counts.ravel().astype(np.float64)
 
     def __add__(self, other: Confusion) -> Confusion:
         return Confusion(self.counts + other.counts)

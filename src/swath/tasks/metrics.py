@@ -67,6 +67,14 @@ class Metrics(Protocol):
         """Add what another has counted."""
         ...
 
+    def row(self) -> NDArray[np.float64]:
+        """All that was counted, in a row, `[D]`; what rows of several add up to, their merged counts have."""
+        ...
+
+    def of_row(self, row: NDArray[np.float64]) -> Self:
+        """Those of the same network with the counts of a row."""
+        ...
+
     def compute(self) -> dict[str, float]:
         """All scores by name."""
         ...
@@ -151,6 +159,15 @@ class ClassMetrics:
         self.confusion = self.confusion + other.confusion
         self.calibration = self.calibration + other.calibration
 
+    def row(self) -> NDArray[np.float64]:
+        """See `Metrics.row`."""
+        return np.concatenate([self.confusion.row, self.calibration.row])
+
+    def of_row(self, row: NDArray[np.float64]) -> ClassMetrics:
+        """See `Metrics.of_row`."""
+        counts = len(self.names) ** 2
+        return replace(self, confusion=Confusion.of_row(row[:counts]), calibration=Calibration.of_row(row[counts:]))
+
     def compute(self) -> dict[str, float]:
         """See `Metrics.compute`."""
         found = self.confusion
@@ -192,6 +209,15 @@ class ChangeMetrics:
         """See `Metrics.merge`."""
         self.change.merge(other.change)
         self.classes.merge(other.classes)
+
+    def row(self) -> NDArray[np.float64]:
+        """See `Metrics.row`."""
+        return np.concatenate([self.change.row(), self.classes.row()])
+
+    def of_row(self, row: NDArray[np.float64]) -> ChangeMetrics:
+        """See `Metrics.of_row`."""
+        counts = len(self.change.row())
+        return replace(self, change=self.change.of_row(row[:counts]), classes=self.classes.of_row(row[counts:]))
 
     def compute(self) -> dict[str, float]:
         """See `Metrics.compute`."""

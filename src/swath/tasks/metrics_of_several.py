@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
+from numpy.typing import NDArray
 
 from swath.data.sample import IGNORE
 from swath.models.card import Card
@@ -71,6 +72,16 @@ class SeveralMetrics:
         """See `Metrics.merge`."""
         self.each = tuple(mine + more for mine, more in zip(self.each, other.each, strict=True))
         self.calibration = self.calibration + other.calibration
+
+    def row(self) -> NDArray[np.float64]:
+        """See `Metrics.row`."""
+        return np.concatenate([*(one.row for one in self.each), self.calibration.row])
+
+    def of_row(self, row: NDArray[np.float64]) -> SeveralMetrics:
+        """See `Metrics.of_row`."""
+        counts = 4 * len(self.names)
+        each = tuple(Confusion.of_row(part) for part in row[:counts].reshape(-1, 4))
+        return replace(self, each=each, calibration=Calibration.of_row(row[counts:]))
 
     def compute(self) -> dict[str, float]:
         """See `Metrics.compute`; accuracy is the share of right yes and no."""

@@ -60,6 +60,14 @@ class ValueMetrics:
         """See `Metrics.merge`."""
         self.residuals = self.residuals + other.residuals
 
+    def row(self) -> NDArray[np.float64]:
+        """See `Metrics.row`."""
+        return self.residuals.row
+
+    def of_row(self, row: NDArray[np.float64]) -> ValueMetrics:
+        """See `Metrics.of_row`."""
+        return replace(self, residuals=self.residuals.with_row(row))
+
     def compute(self) -> dict[str, float]:
         """See `Metrics.compute`; of several layers that have different units, the plain scores are of the first."""
         each = {score: getattr(self.residuals, score) for score in ("rmse", "mae", "bias", "r2")}

@@ -41,6 +41,16 @@ class Residuals:
         sums = [one.sum(axis=1) for one in (error, np.abs(error), error**2, from_origin, from_origin**2)]
         return cls(known.sum(axis=1), np.stack(sums), origin)
 
+    def with_row(self, row: NDArray[np.float64]) -> Residuals:
+        """The same layers with other counts, `[6 N]`."""
+        counts, *sums = row.reshape(1 + _SUMS, -1)
+        return Residuals(np.rint(counts).astype(np.int64), np.stack(sums), self.origin)
+
+    @property
+    def row(self) -> NDArray[np.float64]:
+        """Counts and sums in a row, `[6 N]`."""
+        return np.concatenate([self.counts, self.sums.ravel()])
+
     def __add__(self, other: Residuals) -> Residuals:
         return Residuals(self.counts + other.counts, self.sums + other.sums, self.origin)
 
