@@ -205,7 +205,9 @@ class Model:
             if band is not None
         ]
         low, high, shift, span = torch.tensor(rows, dtype=torch.float32, device=x.device).T[..., None, None]
-        return torch.where(ok, (x.clamp(low, high) - shift) / span, given.fill)
+        if any(band is not None and band.clip is not None for band in bands):
+            x = x.clamp(low, high)
+        return torch.where(ok, x.sub(shift).div_(span), given.fill)
 
     def __call__(self, *inputs: Tensor, **context: Any) -> Any:
         """What the network gives for normalised inputs, without gradients.

@@ -19,6 +19,7 @@ from swath.predict.blocks import moved, shared, size_of
 from swath.predict.forward import Answer, Array
 from swath.predict.plan import Index, Plan, Window
 from swath.predict.shelf import Shelf, Ticket
+from swath.tasks.layers import most_likely
 
 
 @dataclass(frozen=True)
@@ -132,14 +133,17 @@ class Stitcher:
         """Most less least that was said of the answered class's probability, or of any value where there are none."""
         if self._kind == "embedding" or (len(parts) == 1 and len(parts[0][1]) == 1):
             return None
-        low, high = np.full_like(mean, np.inf), np.full_like(mean, -np.inf)
+        # Of classes only the answered one is looked at, which spares most of the work.
+        best = None if self._kind in ("values", "semantic-change") else most_likely(mean)[0][None]
+        planes = mean if best is None else mean[:1]
+        low, high = np.full_like(planes, np.inf), np.full_like(planes, -np.inf)
         for tile, arrays in parts:
             where, _ = self._share(cell, tile)
-            np.minimum(low[:, *where], arrays[min(1, len(arrays) - 1)], out=low[:, *where])
-            np.maximum(high[:, *where], arrays[-1], out=high[:, *where])
+            for bound, merge, array in (
+                (low, np.minimum, arrays[min(1, len(arrays) - 1)]),
+                (high, np.maximum, arrays[-1]),
+            ):
+                seen = array if best is None else np.take_along_axis(array, best[:, *where], axis=0)
+                merge(bound[:, *where], seen, out=bound[:, *where])
         gap = np.maximum(high - low, 0)
-        if self._kind == "values":
-            return np.asarray(gap.max(axis=0))
-        if self._kind == "semantic-change":
-            return np.asarray(gap[:2].max(axis=0))
-        return np.asarray(np.take_along_axis(gap, mean.argmax(axis=0)[None], axis=0)[0])
+        return np.asarray(gap[:2].max(axis=0) if self._kind == "semantic-change" else gap.max(axis=0))

@@ -54,6 +54,12 @@ class Statistics:
         values = values[np.isfinite(values)]
         if values.size == 0 or values.dtype.kind == "c":
             return cls()
+        if values.dtype == np.uint8:  # maps: counting is many times faster than summing
+            counts = np.bincount(values.ravel(), minlength=256)
+            seen = np.flatnonzero(counts)
+            mean = float(counts @ np.arange(256)) / values.size
+            squares = float(counts[seen] @ np.square(seen - mean))
+            return cls(values.size, float(seen[0]), float(seen[-1]), mean, squares)
         mean = float(values.mean(dtype=np.float64))
         squares = float(np.square(values - np.float64(mean)).sum())
         return cls(values.size, float(values.min()), float(values.max()), mean, squares)
