@@ -10,8 +10,11 @@ What a target holds: see `swath.data.sample.Target`.
 
 from swath.data.dataset import Dataset
 from swath.data.item import ClassIndex, Item, Label
+from swath.data.masks import MaskLabel, ValuesLabel
 from swath.data.opening import open_folder as open
 from swath.data.sample import IGNORE, Boxes, Sample, Target
+from swath.data.split_file import Split
+from swath.data.splitting import split
 
 __all__ = [
     "IGNORE",
@@ -20,7 +23,11 @@ __all__ = [
     "Dataset",
     "Item",
     "Label",
+    "MaskLabel",
     "Sample",
+    "Split",
     "Target",
+    "ValuesLabel",
     "open",
+    "split",
 ]

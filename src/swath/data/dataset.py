@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
@@ -40,6 +40,7 @@ class Dataset:
         strays: files that take no part, and why.
         parts: name of item -> `train`, `val`, `test`, where the folder is already split.
         notes: what was read into the labels.
+        placing: how the places of the items were told, in words.
     """
 
     name: str
@@ -54,10 +55,17 @@ class Dataset:
     strays: tuple[Stray, ...] = ()
     parts: Mapping[str, str] = field(default_factory=dict)
     notes: tuple[str, ...] = ()
+    placing: str = ""
     _scenes: Scenes = field(default_factory=Scenes, repr=False)
 
     def __len__(self) -> int:
         return len(self.items)
+
+    def __contains__(self, name: object) -> bool:
+        return name in self._by_name
+
+    def __iter__(self) -> Iterator[Item]:
+        return iter(self.items)
 
     @cached_property
     def _by_name(self) -> dict[str, Item]:

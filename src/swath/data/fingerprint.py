@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterator
+from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from swath.data.dataset import Dataset
+    from swath.data.item import Item
 
 _SIDECARS = (".aux.xml", ".ovr", ".msk")
 
@@ -17,14 +19,30 @@ def of_dataset(data: Dataset) -> str:
     """SHA-256 over task, classes, and of each item its name, images and label, in hexadecimal."""
     total = hashlib.sha256()
     total.update(repr((data.task, [(one.value, one.name) for one in data.classes])).encode())
-    known: dict[Path, str] = {}
+    known = digests(data)
     for item in sorted(data.items, key=lambda item: item.name):
         total.update(item.name.encode())
-        for path in (*item.images, *(item.label.files if item.label is not None else ())):
-            if path not in known:
-                known[path] = of_file(path)
+        for path in _paths(item):
             total.update(known[path].encode())
     return total.hexdigest()
+
+
+def digests(data: Dataset) -> dict[Path, str]:
+    """SHA-256 of every file of the items; each file is read once as long as it does not change."""
+    return {path: _of_file(path, _stamp(path)) for path in {path for item in data.items for path in _paths(item)}}
+
+
+def _paths(item: Item) -> tuple[Path, ...]:
+    return (*item.images, *(item.label.files if item.label is not None else ()))
+
+
+def _stamp(path: Path) -> tuple[tuple[int, int], ...]:
+    return tuple((status.st_size, status.st_mtime_ns) for status in (file.stat() for file in _files(path)))
+
+
+@lru_cache(maxsize=100_000)
+def _of_file(path: Path, stamp: tuple[tuple[int, int], ...]) -> str:
+    return of_file(path)
 
 
 def of_file(path: Path) -> str:

@@ -9,6 +9,7 @@ from typing import Any
 
 from swath.data.dataset import Dataset
 from swath.data.layouts import Asked, held, recognise
+from swath.data.places import named_places
 from swath.errors import DataError
 from swath.models.card import TASKS
 
@@ -63,17 +64,19 @@ def open_folder(
         raise DataError(f"{path}: holds no image with a label; it holds {held(root)}")
     if doubles := [one for one, times in Counter(item.name for item in made.items).items() if times > 1]:
         raise DataError(f"{path}: {len(doubles)} names stand for several images ({doubles[0]}); rename one of them")
+    items, placing = named_places(made.items)
     return Dataset(
         name=root.resolve().name,
         root=root,
         layout=name,
         task=made.task,
         classes=made.classes,
-        items=made.items,
+        items=items,
         told_sensor=asked.sensor,
         told_bands=asked.bands,
         told_gsd=asked.gsd,
         strays=made.strays,
         parts=made.parts,
         notes=made.notes,
+        placing=placing,
     )
