@@ -1,8 +1,8 @@
 """Pascal VOC: an XML file per image (Everingham et al. 2010, 10.1007/s11263-009-0275-4), with boxes that may be turned.
 
 Beside `bndbox` with two corners, `robndbox` holds centre, sizes and angle in radians as roLabelImg writes them, or the
-four corners of DIOR-R; `polygon` holds `x1`, `y1` to `x4`, `y4`. Difficult objects count neither
-as found nor as missed.
+four corners of DIOR-R; `polygon` holds `x1`, `y1` to `x4`, `y4`. Difficult objects count neither as
+found nor as missed.
 """
 
 from __future__ import annotations

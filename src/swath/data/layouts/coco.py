@@ -1,0 +1,114 @@
+"""COCO: JSON files that list images, categories and annotations with boxes and outlines (arXiv:1405.0312).
+
+Boxes are detected, outlines (polygons, run lengths, counted or compressed) become pixels of classes. Crowds count
+neither as found nor as missed, and are pixels of their class.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import shapely
+
+from swath.data.files import Images, part_of, visible
+from swath.data.layouts import Asked, Found
+from swath.data.objects import Marked, found_of
+from swath.data.run_lengths import decoded, traced
+from swath.errors import DataError
+
+_HEAD = 4096  # bytes in which a file of this layout opens like an object
+
+
+def recognise(folder: Path, asked: Asked) -> Found | None:
+    """Boxes or outlines in JSON files of the COCO layout.
+
+    Raises:
+        DataError: two files give one number of a category different names.
+    """
+    if asked.task not in (None, "detection", "segmentation"):
+        return None
+    images = Images(folder)
+    files = [(path, data) for path in visible(folder, [".json"]) if (data := _load(path)) is not None]
+    if not images.paths or not files:
+        return None
+    segment = asked.task == "segmentation"
+    names: dict[int, str] = {}
+    marked: list[Marked] = []
+    odd = outlines = 0
+    for path, data in files:
+        for one in data["categories"]:
+            known = names.setdefault(int(one["id"]), str(one["name"]))
+            if known != str(one["name"]):
+                raise DataError(f"{path}: category {one['id']} is {one['name']!r} here and {known!r} in another file")
+        by_id: dict[Any, Marked] = {}
+        for image in data["images"]:
+            told = str(image.get("file_name", image["id"]))
+            found = images.named(told, path.parent)
+            by_id[image["id"]] = Marked(told, path, found, part=part_of(path, folder))
+        for entry in data["annotations"]:
+            target = by_id.get(entry.get("image_id"))
+            name = names.get(entry.get("category_id", -1))
+            if target is None or name is None:
+                odd += 1
+                continue
+            outlines += bool(entry.get("segmentation"))
+            added = _add_outline(target, name, entry) if segment else _add_box(target, name, entry)
+            odd += not added
+        marked += by_id.values()
+    what = "outline" if segment else "box"
+    lost = f"{odd} annotations have no {what} that can be read, or no image or category: they are left out"
+    notes = [lost] if odd else []
+    if outlines and asked.task is None:
+        notes.append(f"{outlines} annotations have outlines too: say task='segmentation' to learn from these")
+    task = "segmentation" if segment else "detection"
+    return found_of(marked, [], images, asked, task=task, own_files=False, notes=notes)
+
+
+def _load(path: Path) -> Mapping[str, Any] | None:
+    """What a file of this layout holds; None of another one."""
+    with path.open("rb") as handle:
+        if not handle.read(_HEAD).lstrip(b"\xef\xbb\xbf \r\n\t").startswith(b"{"):
+            return None
+    try:
+        data = json.loads(path.read_bytes())
+    except ValueError:
+        return None
+    lists = ("images", "annotations", "categories")
+    return data if all(isinstance(data.get(key), list) for key in lists) else None
+
+
+def _add_box(target: Marked, name: str, entry: Mapping[str, Any]) -> bool:
+    box = entry.get("bbox")
+    if not isinstance(box, list) or len(box) != 4:
+        shapes = list(_polygons(entry.get("segmentation")))
+        if not shapes:
+            return False
+        target.add(name, shapely.union_all(shapes).bounds, ignored=bool(entry.get("iscrowd")))
+        return True
+    x, y, width, height = (float(one) for one in box)
+    target.add(name, (x, y, x + width, y + height), ignored=bool(entry.get("iscrowd")))
+    return True
+
+
+def _add_outline(target: Marked, name: str, entry: Mapping[str, Any]) -> bool:
+    try:
+        shapes = list(_polygons(entry.get("segmentation")))
+    except DataError:
+        return False
+    if shapes:
+        target.add_polygon(name, shapely.union_all(shapes))
+    return bool(shapes)
+
+
+def _polygons(told: Any) -> Iterator[shapely.Geometry]:
+    """The parts of an outline: rings `x, y, x, y, ...`, or run lengths."""
+    if isinstance(told, Mapping):
+        yield traced(decoded(told))
+    elif isinstance(told, list):
+        for ring in told:
+            if isinstance(ring, list) and len(ring) >= 6 and len(ring) % 2 == 0:
+                yield shapely.make_valid(shapely.Polygon(np.asarray(ring, dtype=np.float64).reshape(-1, 2)))
