@@ -81,6 +81,12 @@ def _of_names(
     else:
         given = asked if isinstance(asked, Mapping) else dict(enumerate(asked))
         values, names = list(given), list(given.values())
+    plain = [name for name in names if name != BACKGROUND]
+    if len(found) == 1 and len(plain) == 1 and plain[0] not in found:
+        # One class in the labels and one that was asked for: it can only be that one.
+        (only,) = found
+        labels = tuple(ClassLabel(value=value, name=name) for value, name in zip(values, names, strict=True))
+        return Classes(labels, {only: names.index(plain[0])}, (f"class {only!r} of the labels is {plain[0]!r}",))
     for name in names:
         if name not in found and name != BACKGROUND:
             raise DataError(f"{where}: no label is of class {name!r}; there are {listing(sorted(found))}")
@@ -137,7 +143,8 @@ def _alike(a: str, b: str) -> bool:
     )
     if not plain_a or not plain_b:
         return False
-    allowed = 0 if min(len(plain_a), len(plain_b)) < 5 else 1 if min(len(plain_a), len(plain_b)) < 8 else 2
+    shortest = min(len(plain_a), len(plain_b))
+    allowed = 0 if shortest < 5 else 1 if shortest < 12 else 2
     return abs(len(plain_a) - len(plain_b)) <= allowed and _distance(plain_a, plain_b) <= allowed
 
 

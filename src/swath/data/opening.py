@@ -25,6 +25,7 @@ def open_folder(
     bands: Sequence[Any] | None = None,
     ignore: int | Sequence[int] | None = None,
     gsd: float | None = None,
+    buffer: float | None = None,
 ) -> Dataset:
     """Open a folder of labelled images. Labels are looked through; images are not read yet.
 
@@ -38,6 +39,7 @@ def open_folder(
         bands: as for `swath.open`.
         ignore: values of masks that mean "not labelled".
         gsd: pixel size on the ground in m, of images that do not say it.
+        buffer: metres by which lines and points of vector files are widened to areas; None: they are left out.
 
     Raises:
         DataError: the folder is not arranged in a known way, or its labels do not fit what was said; the message says
@@ -58,6 +60,7 @@ def open_folder(
         bands=None if bands is None else tuple(bands),
         ignore=() if ignore is None else (ignore,) if isinstance(ignore, int) else tuple(ignore),
         gsd=gsd,
+        buffer=buffer,
     )
     name, made = recognise(root, asked)
     if not made.items:

@@ -34,6 +34,8 @@ class Asked:
     """Values of masks that mean "not labelled"."""
     gsd: float | None = None
     """Pixel size on the ground in m, of images that do not say."""
+    buffer: float | None = None
+    """Metres by which lines and points are widened to areas; None: they are left out."""
 
 
 @dataclass(frozen=True)
@@ -80,8 +82,13 @@ def recognise(folder: Path, asked: Asked) -> tuple[str, Found]:
     if asked.layout is not None and asked.layout not in names:
         raise DataError(f"layout={asked.layout!r} is not known; there are {', '.join(names)}")
     found: dict[str, Found] = {}
+    refused: list[DataError] = []
     for name in [asked.layout] if asked.layout is not None else names:
-        made: Found | None = import_module(f"{__name__}.{name}").recognise(folder, asked)
+        try:
+            made: Found | None = import_module(f"{__name__}.{name}").recognise(folder, asked)
+        except DataError as error:
+            refused.append(error)  # it is this layout, or nearly so; another one may fit better
+            continue
         if made is not None and (asked.task is None or made.task == asked.task):
             found[name] = made
     if len(found) == 1:
@@ -89,6 +96,8 @@ def recognise(folder: Path, asked: Asked) -> tuple[str, Found]:
     if found:
         ways = "; ".join(f"layout={name!r} ({len(one.items)} items, {one.task})" for name, one in found.items())
         raise DataError(f"{folder}: could be read in several ways: say {ways}")
+    if refused:
+        raise refused[0]
     of_task = "" if asked.task is None else f" for task {asked.task!r}"
     if asked.layout is not None:
         raise DataError(f"{folder}: is not arranged as {asked.layout!r}{of_task}; leave out layout= to try all")
