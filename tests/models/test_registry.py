@@ -1,4 +1,4 @@
-"""Networks by name: every registered one builds, runs, learns, is saved and loaded equal."""
+"""Networks by name: which there are, how one is asked for, and what is said where it cannot be had."""
 
 from __future__ import annotations
 
@@ -27,37 +27,6 @@ SMALL: dict[str, dict[str, Any]] = {
 
 def build(name: str, card: Card, **config: Any) -> Model:
     return Model.build(name, card=card, **{"encoder": "mobilenet_v2", "decoder_options": SMALL[name], **config})
-
-
-@pytest.mark.parametrize("name", names())
-def test_every_network(name: str, card: Card, tmp_path: Path) -> None:
-    model = build(name, card)
-    x = torch.rand(2, 1, 4, 64, 96)
-    answer = model(x)
-    assert answer.shape == (2, 3, 64, 96)
-    assert bool(answer.isfinite().all())
-    odd = 65 if model.card.tile.multiple == 1 else 64 + model.card.tile.multiple
-    assert model(torch.rand(1, 1, 4, odd, 64)).shape == (1, 3, odd, 64)
-
-    network = model.network.train()
-    network(x[:, 0]).square().mean().backward()
-    slopes = {key: p.grad for key, p in network.named_parameters() if p.grad is not None}
-    assert all(bool(slope.isfinite().all()) for slope in slopes.values())
-    first, last = (list(network.state_dict())[at] for at in (0, -1))
-    assert {first, last} <= slopes.keys(), "what is learnt reaches from the last layer to the first"
-    network.eval()
-    half = network.to(torch.bfloat16)(x[:1, 0].to(torch.bfloat16))
-    assert half.dtype == torch.bfloat16
-    network.float()
-
-    again = load(model.save(tmp_path / "a.swath"))
-    assert again.card == model.card
-    assert again.spec == model.spec
-    assert again.hash == model.hash
-    assert torch.equal(again(x), model(x))
-    assert again.report is not None
-    assert len(again.report.matched) == len(network.state_dict())
-    assert Card.parse(model.card.to_json()) == model.card
 
 
 def test_names_can_be_chosen_by_task() -> None:

@@ -27,6 +27,7 @@ class ConditionedConv(nn.Module):
         stride: step in px.
         gain: deviation of the answer at the start where that of x is 1.
         rectify: whether x is rectified first.
+        bias: whether the answer has one of its own, besides what the condition shifts.
     """
 
     def __init__(
@@ -39,12 +40,13 @@ class ConditionedConv(nn.Module):
         stride: int = 1,
         gain: float = 1.0,
         rectify: bool = True,
+        bias: bool = True,
     ) -> None:
         super().__init__()
         self.stride, self.padding, self.rectify = stride, kernel // 2, rectify
         self.weight = nn.Parameter(torch.randn(out_channels, in_channels, kernel, kernel))
         self.gain = nn.Parameter(torch.full((out_channels,), gain))
-        self.bias = nn.Parameter(torch.zeros(out_channels))
+        self.bias = nn.Parameter(torch.zeros(out_channels)) if bias else None
         self.film = nn.Linear(condition, 2 * out_channels, bias=False)
         nn.init.zeros_(self.film.weight)
 
@@ -56,7 +58,7 @@ class ConditionedConv(nn.Module):
             variance, mean = torch.var_mean(self.weight, (1, 2, 3), keepdim=True, correction=0)
             gain = self.gain * (1 + scale) * (_RELU_GAIN if self.rectify else 1.0)
             weight = (self.weight - mean) * (gain[:, None, None, None] * torch.rsqrt(variance * fan_in + 1e-4))
-            return weight, self.bias + shift
+            return weight, shift if self.bias is None else self.bias + shift
 
     def forward(self, x: Tensor, condition: Tensor) -> Tensor:
         """`[B, I, H, W]` -> `[B, O, H / stride, W / stride]`."""

@@ -54,7 +54,7 @@ class Exchange(nn.Module):
 
     def __init__(self, channels: int, condition: int) -> None:
         super().__init__()
-        self.mix = ConditionedConv(channels, channels, 1, condition, gain=0.5, rectify=False)
+        self.mix = ConditionedConv(channels, channels, 1, condition, gain=0.5, rectify=False, bias=False)
 
     def forward(self, x: Tensor, dates: int, condition: Tensor) -> Tensor:
         """`[B * T, C, H, W]` -> the same shape."""
