@@ -42,6 +42,11 @@ class Shapes:
     names: NDArray[np.object_]
     notes: tuple[str, ...] = ()
 
+    @property
+    def geometries(self) -> NDArray[np.object_]:
+        """The polygons, `[N]`."""
+        return np.asarray(self.frame.values, dtype=object)
+
     def on(self, grid: GeoBox) -> tuple[NDArray[np.object_], NDArray[np.intp]]:
         """The shapes that touch a grid, in its CRS, and which they are."""
         series = self.frame
@@ -147,10 +152,12 @@ def _contradictions(path: Path, frame: gpd.GeoDataFrame, column: str, names: NDA
         if other in (column, frame.geometry.name) or frame[other].dtype.kind not in "iu":
             continue
         together = Counter(zip(frame[other].tolist(), names.tolist(), strict=True))
-        numbers = {number for number, _ in together}
-        usual = {name: max(numbers, key=lambda number: together[number, name]) for name in set(names)}
-        odd = sum(times for (number, name), times in together.items() if usual[name] != number)
-        if 1 < len(numbers) == len(set(names)) == len(set(usual.values())) and 0 < odd <= _SLIPS * len(names):
+        usual: dict[int, str] = {}
+        for (number, name), _ in together.most_common():
+            if number not in usual and name not in usual.values():
+                usual[number] = name
+        odd = sum(times for (number, name), times in together.items() if usual.get(number) != name)
+        if 1 < len(usual) == len(set(names)) and 0 < odd <= _SLIPS * len(names):
             notes.append(f"{path.name}: column {other!r} contradicts {column!r} for {odd} shapes; the latter is taken")
     return notes
 

@@ -23,7 +23,8 @@ _RASTER_TYPES = ("image/tiff", "image/vnd.stac.geotiff", "image/jp2", "image/geo
 _PICTURE_TYPES = ("image/png", "image/jpeg", "image/webp")
 _RASTER_SUFFIXES = (".tif", ".tiff", ".jp2", ".vrt", ".img")
 _NOT_IMAGERY = frozenset(["thumbnail", "overview", "visual", "metadata", "browse", "preview", "tilejson", "graphic"])
-"""Roles, and keys, of assets that show the imagery or tell about it."""
+_NOT_IMAGERY |= {"labels", "labels-raster", "labels-vector", "labels-training"}
+"""Roles, and keys, of assets that show the imagery, tell about it, or label it."""
 _KEYS_NOT_IMAGERY = _NOT_IMAGERY | {"rendered_preview", "tci", "reduced_resolution_browse", "true_color"}
 
 

@@ -8,31 +8,17 @@ unlabelled, unless `background` is among the classes that are asked for. Of shap
 from __future__ import annotations
 
 import re
-from collections import Counter, defaultdict
+from collections import defaultdict
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 
-import numpy as np
-
-from swath.data.classes import Classes, classes_of
-from swath.data.files import Images, part_of, visible
-from swath.data.item import Item
+from swath.data.burned import Place, found_of
+from swath.data.files import Images, visible
 from swath.data.layouts import Asked, Found, Stray, listing
-from swath.data.sample import IGNORE
-from swath.data.shapes import ShapesLabel
-from swath.data.vector_files import SUFFIXES, Shapes, overlaps, read_shapes
+from swath.data.vector_files import SUFFIXES, Shapes, read_shapes
 from swath.errors import DataError, SwathError
 from swath.scene.open import open_scene
 from swath.scene.scene import Scene
-
-
-@dataclass(frozen=True)
-class _Place:
-    """The images of one place in the order of time, and the scene of the first."""
-
-    images: tuple[Path, ...]
-    scene: Scene
 
 
 def recognise(folder: Path, asked: Asked) -> Found | None:
@@ -52,53 +38,7 @@ def recognise(folder: Path, asked: Asked) -> Found | None:
         return None
     strays: list[Stray] = []
     pairs = _pairs(folder, every, _scenes(folder, images.paths, asked, strays), strays)
-    found: list[tuple[str, _Place, Shapes, np.ndarray[tuple[int], np.dtype[np.object_]], list[int]]] = []
-    used: dict[Path, set[int]] = defaultdict(set)
-    for shapes, place in pairs:
-        if not place.scene.grid.crs and shapes.frame.crs:
-            strays += [Stray(path, "has no CRS, so that no shape can be placed on it") for path in place.images]
-            continue
-        here, which = shapes.on(place.scene.grid)
-        used[shapes.path].update(which.tolist())
-        if len(here):
-            found.append((images.item_name(place.images[0]), place, shapes, here, which.tolist()))
-        else:
-            strays += [Stray(path, f"no shape of {shapes.path.name} touches it") for path in place.images]
-    if not found:
-        raise DataError(f"{folder}: no shape touches an image; look at their CRS: {_where(every, pairs)}")
-    counted = Counter(str(shapes.names[at]) for _, _, shapes, _, which in found for at in which)
-    classes = classes_of(counted, asked, str(folder))
-    items = tuple(
-        Item(name, place.images, _label(shapes, here, which, classes), name)
-        for name, place, shapes, here, which in found
-    )
-    parts = {name: part for name, place, *_ in found if (part := part_of(place.images[0], folder)) is not None}
-    taken = [shapes for shapes in every if shapes.path in used]
-    notes = [note for shapes in taken for note in shapes.notes]
-    for shapes in taken:
-        if lost := len(shapes.names) - len(used[shapes.path]):
-            notes.append(f"{shapes.path.name}: {lost} of {len(shapes.names)} shapes touch no image")
-        if shapes.frame.crs is None:
-            notes.append(f"{shapes.path.name}: tells no CRS; that of the images is taken")
-        for (a, b), times in overlaps(np.asarray(shapes.frame.values, dtype=object), shapes.names).most_common(3):
-            notes.append(f"{shapes.path.name}: {times} shapes of {a!r} and {b!r} overlap: the smaller one counts")
-    if any(len(place.images) > 1 for _, place, *_ in found):
-        notes.append("images on one grid are taken as dates of one place")
-    if len(classes.labels) == 1:
-        only = classes.labels[0].name
-        notes.append(
-            f"{only!r} is the only class: say classes=['background', {only!r}] to tell it from all other pixels"
-        )
-    return Found("segmentation", classes.labels, items, tuple(strays), parts, (*notes, *classes.notes))
-
-
-def _label(
-    shapes: Shapes, here: np.ndarray[tuple[int], np.dtype[np.object_]], which: Sequence[int], classes: Classes
-) -> ShapesLabel:
-    kept = [at for at, index in enumerate(which) if shapes.names[index] in classes.position]
-    positions = [classes.position[shapes.names[which[at]]] for at in kept]
-    outside = IGNORE if classes.background is None else classes.background
-    return ShapesLabel(here[kept], np.asarray(positions, dtype=np.int64), outside, "crs", (shapes.path,))
+    return found_of(images, every, pairs, strays, asked)
 
 
 def _scenes(folder: Path, paths: Sequence[Path], asked: Asked, strays: list[Stray]) -> Mapping[Path, Scene]:
@@ -133,7 +73,7 @@ def _scenes(folder: Path, paths: Sequence[Path], asked: Asked, strays: list[Stra
 
 def _pairs(
     folder: Path, every: Sequence[Shapes], scenes: Mapping[Path, Scene], strays: list[Stray]
-) -> list[tuple[Shapes, _Place]]:
+) -> list[tuple[Shapes, Place]]:
     """Each vector file with the places that it may label.
 
     Raises:
@@ -168,7 +108,7 @@ def _named_after(image: Path, every: Sequence[Shapes]) -> Path | None:
     return min(found, key=lambda path: (path.parent != image.parent, len(path.stem)), default=None)
 
 
-def _places(scenes: Mapping[Path, Scene]) -> list[_Place]:
+def _places(scenes: Mapping[Path, Scene]) -> list[Place]:
     """Images on one grid as dates of one place, in the order of time, or of their names where no date is known."""
     alike: dict[object, list[Path]] = defaultdict(list)
     for path, scene in scenes.items():
@@ -178,14 +118,5 @@ def _places(scenes: Mapping[Path, Scene]) -> list[_Place]:
     for paths in alike.values():
         dated = all(scenes[path].dates[0] is not None for path in paths)
         order = sorted(paths, key=lambda path: (str(scenes[path].dates[0]) if dated else "", path.as_posix()))
-        places.append(_Place(tuple(order), scenes[order[0]]))
+        places.append(Place(tuple(order), scenes[order[0]]))
     return places
-
-
-def _where(every: Sequence[Shapes], pairs: Sequence[tuple[Shapes, _Place]]) -> str:
-    shapes, grid = every[0], pairs[0][1].scene.grid if pairs else None
-    bounds = ", ".join(f"{one:.6g}" for one in shapes.frame.total_bounds)
-    there = (
-        "" if grid is None else f", the first image {tuple(round(one, 4) for one in grid.boundingbox.bbox)} {grid.crs}"
-    )
-    return f"{shapes.path.name} covers ({bounds}) {shapes.frame.crs}{there}"
