@@ -8,6 +8,8 @@
 What a target holds: see `swath.data.sample.Target`.
 """
 
+from swath.data.augment import Augment
+from swath.data.crops import Crops
 from swath.data.dataset import Dataset
 from swath.data.item import ClassIndex, Item, Label
 from swath.data.masks import MaskLabel, ValuesLabel
@@ -18,8 +20,10 @@ from swath.data.splitting import split
 
 __all__ = [
     "IGNORE",
+    "Augment",
     "Boxes",
     "ClassIndex",
+    "Crops",
     "Dataset",
     "Item",
     "Label",

@@ -10,9 +10,10 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from swath.data.item import Item
+from swath.data.item import ClassIndex, Item
 from swath.data.keep import Scenes
 from swath.data.layouts import Stray, listing
+from swath.data.masks import MaskLabel
 from swath.data.sample import IGNORE, Sample
 from swath.errors import DataError, SwathError
 from swath.models.gives import ClassLabel
@@ -57,6 +58,7 @@ class Dataset:
     notes: tuple[str, ...] = ()
     placing: str = ""
     _scenes: Scenes = field(default_factory=Scenes, repr=False)
+    _counts: dict[str, Mapping[int, int]] = field(default_factory=dict, repr=False)
 
     def __len__(self) -> int:
         return len(self.items)
@@ -122,7 +124,13 @@ class Dataset:
 
     def counts(self, item: Item) -> Mapping[int, int]:
         """How often each class occurs in the label, by its position; see `Label.counts`."""
-        return {} if item.label is None else item.label.counts(self.scene(item).grid)
+        if item.label is None:
+            return {}
+        if isinstance(item.label, ClassIndex | MaskLabel):
+            return item.label.counts()
+        if item.name not in self._counts:
+            self._counts[item.name] = item.label.counts(self.scene(item).grid)
+        return self._counts[item.name]
 
     @cached_property
     def _first(self) -> Scene:

@@ -49,7 +49,7 @@ class ClassIndex:
         """See `Label.read`."""
         return self.index
 
-    def counts(self, grid: GeoBox) -> Mapping[int, int]:
+    def counts(self, grid: GeoBox | None = None) -> Mapping[int, int]:
         """See `Label.counts`."""
         return {self.index: 1}
 

@@ -173,7 +173,7 @@ class MaskLabel:
                 ) from error
         return target
 
-    def counts(self, grid: GeoBox) -> Mapping[int, int]:
+    def counts(self, grid: GeoBox | None = None) -> Mapping[int, int]:
         """See `Label.counts`."""
         return dict(self.found)
 

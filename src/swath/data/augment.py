@@ -1,0 +1,196 @@
+"""Augmentation: alike on all dates, bands, masks and boxes of a sample, and blind to pixels that are not valid.
+
+    augment = Augment(brightness=0.1)
+    sample = augment(sample, np.random.default_rng([seed, step]))
+
+What moves pixels is drawn once per sample; what changes brightness once per date, or per date and band. Values keep
+their units and are changed in shares of the spread between the sample's own dark and bright. Invalid pixels are 0
+before and after, and never enter the spread.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Annotated, Any
+
+import numpy as np
+from numpy.typing import NDArray
+from pydantic import BaseModel, ConfigDict, Field
+
+from swath.data.boxes import around, cut
+from swath.data.sample import IGNORE, Boxes, Sample, Target
+
+Share = Annotated[float, Field(ge=0, le=1)]
+Lay = Callable[[NDArray[Any], Any], NDArray[Any]]
+"""Moves the pixels of `[..., y, x]`; the second argument stands where none comes to lie."""
+Move = Callable[[NDArray[np.float32]], NDArray[np.float32]]
+"""Moves points `[..., 2]`, x and y."""
+_LOW, _HIGH = 2, 98
+"""Percentiles that are taken for the darkest and brightest."""
+
+
+class Augment(BaseModel):
+    """What is done to samples, and how strongly; 0 leaves a thing out."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    turns: bool = True
+    """The eight ways to lay a square down: quarter turns, mirrored or not; of crops that are not square, four."""
+    scale: Share = 0.25
+    """Zoom by a factor between 1 - scale and 1 / (1 - scale), about a random point."""
+    brightness: Share = 0.1
+    """Shift by up to this share of the spread between dark and bright, per date."""
+    contrast: Share = 0.2
+    """Multiply the distance from the mean by a factor up to 1 + contrast, or down to its inverse, per date."""
+    gamma: Share = 0.2
+    """Bend values between dark and bright by an exponent up to 1 + gamma, or down to its inverse, per date."""
+    colour: Share = 0.05
+    """Shift each band on its own, as `brightness`, per date and band."""
+    drop_band: Share = 0.0
+    """Chance that a band becomes invalid on all dates; one band always stays."""
+    swap_dates: Share = 0.0
+    """Chance that the dates of a pair change places: for change without direction only."""
+
+    def __call__(self, sample: Sample, rng: np.random.Generator) -> Sample:
+        """The sample, changed as the generator draws; the given one stays as it is."""
+        # Each thing draws from a stream of its own, so that leaving one out leaves the others as they were.
+        turn, zoom, light, bands, dates = rng.spawn(5)
+        if self.turns:
+            sample = turned(sample, int(turn.integers(8)))
+        if self.scale:
+            sample = self._zoomed(sample, zoom)
+        sample = self._lit(sample, light)
+        if self.drop_band and sample.image.shape[1] > 1:
+            sample = self._dropped(sample, bands)
+        if len(sample.image) == 2 and dates.random() < self.swap_dates:
+            sample = replace(sample, image=sample.image[::-1].copy(), valid=sample.valid[::-1].copy())
+        return sample
+
+    def _zoomed(self, sample: Sample, rng: np.random.Generator) -> Sample:
+        reach = -np.log(1 - min(self.scale, 0.9))
+        factor = float(np.exp(rng.uniform(-reach, reach)))
+        return zoomed(sample, factor, (float(rng.random()), float(rng.random())))
+
+    def _lit(self, sample: Sample, rng: np.random.Generator) -> Sample:
+        image = sample.image.copy()
+        draws = rng.uniform(-1, 1, size=(len(image), 3 + image.shape[1]))
+        for values, valid, draw in zip(image, sample.valid, draws, strict=True):
+            known = values[valid]
+            if known.size == 0:
+                continue
+            # Plain floats: numpy's own would make all arithmetic double.
+            low, high = (float(end) for end in np.percentile(known[:: max(1, known.size // 4096)], [_LOW, _HIGH]))
+            spread = high - low
+            if not spread > 0:
+                continue
+            if self.gamma:
+                inner = np.clip((values - low) / spread, 0, 1)
+                bent = np.power(inner, _factor(self.gamma, draw[0]))
+                bent -= inner
+                bent *= spread
+                values += bent
+            if self.contrast:
+                mean = float(known.mean())
+                factor = _factor(self.contrast, draw[1])
+                values *= factor
+                values += mean * (1 - factor)
+            values += (spread * (self.brightness * draw[2] + self.colour * draw[3:, None, None])).astype(np.float32)
+            if known.size < valid.size:
+                values[~valid] = 0.0
+        return replace(sample, image=image)
+
+    def _dropped(self, sample: Sample, rng: np.random.Generator) -> Sample:
+        drop = np.asarray(rng.random(sample.image.shape[1]) < self.drop_band)
+        if drop.all():
+            drop[int(rng.integers(len(drop)))] = False
+        image, valid = sample.image.copy(), sample.valid.copy()
+        image[:, drop], valid[:, drop] = 0.0, False
+        return replace(sample, image=image, valid=valid)
+
+
+def _factor(reach: float, draw: float) -> float:
+    return float((1 + reach) ** draw)
+
+
+def turned(sample: Sample, way: int) -> Sample:
+    """The sample laid down in one of eight ways.
+
+    Args:
+        sample: whose rows and columns change places for odd ways, if they are as many; else the turn is by a half.
+        way: 0 to 7: quarter turns against the clock, from 4 on after mirroring left and right.
+    """
+    height, width = sample.image.shape[-2:]
+    quarters = way % 4 if height == width else way % 4 // 2 * 2
+    mirror = way >= 4
+    if not quarters and not mirror:
+        return sample
+
+    def lay(array: NDArray[Any], blank: Any) -> NDArray[Any]:
+        return np.ascontiguousarray(np.rot90(array[..., ::-1] if mirror else array, quarters, axes=(-2, -1)))
+
+    def move(points: NDArray[np.float32]) -> NDArray[np.float32]:
+        x, y = points[..., 0], points[..., 1]
+        if mirror:
+            x = width - x
+        sides = width, height
+        for _ in range(quarters):
+            x, y, sides = y, sides[0] - x, sides[::-1]
+        return np.stack([x, y], axis=-1)
+
+    return replace(
+        sample,
+        image=lay(sample.image, 0.0),
+        valid=lay(sample.valid, False),
+        target=_moved(sample.target, lay, move),
+    )
+
+
+def zoomed(sample: Sample, factor: float, about: tuple[float, float]) -> Sample:
+    """The sample enlarged by `factor`, or shrunk, in a frame of the same size; what lies beyond it is not there.
+
+    Every pixel of the answer takes the nearest pixel of the sample: numbers of classes are never mixed, and neither are
+    values of valid and invalid pixels.
+
+    Args:
+        sample: what is enlarged.
+        factor: side of an old pixel in new ones.
+        about: `(y, x)` as shares of the sides: the point that stays where it is.
+    """
+    height, width = sample.image.shape[-2:]
+    rows, keep_rows = _nearest(height, factor, about[0])
+    columns, keep_columns = _nearest(width, factor, about[1])
+
+    def lay(array: NDArray[Any], blank: Any) -> NDArray[Any]:
+        made = array.take(rows, axis=-2).take(columns, axis=-1)
+        made[..., ~keep_rows, :] = blank
+        made[..., ~keep_columns] = blank
+        return made
+
+    def move(points: NDArray[np.float32]) -> NDArray[np.float32]:
+        centre = np.array([about[1] * width, about[0] * height], dtype=np.float32)
+        return np.asarray((points - centre) * np.float32(factor) + centre)
+
+    target = _moved(sample.target, lay, move)
+    return replace(
+        sample,
+        image=lay(sample.image, 0.0),
+        valid=lay(sample.valid, False),
+        target=cut(target, np.s_[0:height, 0:width]) if isinstance(target, Boxes) else target,
+    )
+
+
+def _nearest(size: int, factor: float, about: float) -> tuple[NDArray[np.intp], NDArray[np.bool_]]:
+    """For each pixel of a side the one it comes from, and whether that lies within."""
+    at = np.floor((np.arange(size) + 0.5 - about * size) / factor + about * size).astype(np.intp)
+    return np.clip(at, 0, size - 1), (at >= 0) & (at < size)
+
+
+def _moved(target: Target, lay: Lay, move: Move) -> Target:
+    """A target whose pixels or corners are moved as those of its image."""
+    if isinstance(target, Boxes):
+        outlines = None if target.outlines is None else move(target.outlines)
+        return replace(target, corners=around(move(target.corners.reshape(-1, 2, 2))), outlines=outlines)
+    if isinstance(target, np.ndarray):
+        return lay(target, IGNORE if target.dtype.kind == "i" else np.nan)
+    return target
