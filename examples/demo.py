@@ -19,6 +19,7 @@ from torch import Tensor, nn
 
 import swath
 from swath.models import ClassLabel, Model
+from swath.models.registry import names
 from swath.predict.page import Part, write_page
 
 HERE = Path(__file__).resolve().parent
@@ -27,37 +28,45 @@ COPERNICUS = "Contains modified Copernicus Sentinel data (2015, 2018)"
 PAIR = {"sensor": "sentinel-2-l1c@pre-04.00", "dates": ["2015", "2018"]}
 
 
-class Vegetation(nn.Module):
-    """NDVI against a threshold, as a network: `image [B, 4, H, W]` (blue, green, red, nir) to logits `[B, 2, H, W]`.
+class Greenness(nn.Module):
+    """How NDVI changed between two dates, as a network: `[B, 4, H, W]` (blue, green, red, nir) twice to logits.
 
-    Tucker 1979, https://doi.org/10.1016/0034-4257(79)90013-0. The slope makes a difference of 0.05 in NDVI, about its
-    noise at the top of the atmosphere, one step of the logistic function.
+    Tucker 1979, https://doi.org/10.1016/0034-4257(79)90013-0. What counts as a change is three times 0.05, about the
+    noise of NDVI at the top of the atmosphere, which is also one step of the logistic function.
+
+    Returns:
+        `[B, 3, H, W]`: as it was, less green, greener.
     """
 
-    def __init__(self, threshold: float = 0.25, noise: float = 0.05) -> None:
-        super().__init__()
-        self.threshold, self.noise = threshold, noise
+    noise = 0.05
 
-    def forward(self, image: Tensor) -> Tensor:
-        """Logits of no vegetation and of vegetation."""
+    def forward(self, before: Tensor, after: Tensor) -> Tensor:
+        """Logits of the three."""
+        steps = (self.ndvi(after) - self.ndvi(before)) / self.noise
+        return torch.cat([torch.zeros_like(steps), -steps - 3, steps - 3], dim=1)
+
+    @staticmethod
+    def ndvi(image: Tensor) -> Tensor:
+        """`[B, 1, H, W]`, -1 to 1."""
         red, nir = image[:, 2:3], image[:, 3:4]
-        ndvi = (nir - red) / (nir + red).clamp_min(1e-6)
-        logit = (ndvi - self.threshold) / self.noise
-        return torch.cat([-logit / 2, logit / 2], dim=1)
+        return (nir - red) / (nir + red).clamp_min(1e-6)
 
 
-def vegetation(scene: swath.Scene) -> Model:
-    """NDVI as a model: it has nothing to be trained, and goes through the same engine as any other."""
+def greenness(scene: swath.Scene) -> Model:
+    """A model that has nothing to be trained, and goes through the same engine as any other."""
     return swath.Model.wrap(
-        Vegetation(),
-        task="segmentation",
+        Greenness(),
+        task="change",
         like=scene,
-        name="ndvi",
+        name="ndvi-change",
+        title="Change of NDVI against a threshold",
         classes=[
-            ClassLabel(value=0, name="other", colour="#d9d2c5"),
-            ClassLabel(value=1, name="vegetation", colour="#2e8b57"),
+            ClassLabel(value=0, name="as it was", colour="#d9d2c5"),
+            ClassLabel(value=1, name="less green", colour="#d95f02"),
+            ClassLabel(value=2, name="greener", colour="#1b9e77"),
         ],
         source=("https://doi.org/10.1016/0034-4257(79)90013-0",),
+        notes=("nothing is trained: it follows the seasons as well as what was built or planted",),
     )
 
 
@@ -86,16 +95,67 @@ class Job:
     told: Mapping[str, Any] = field(default_factory=dict)
 
 
+PARIS = ("paris_2015.tif", "paris_2018.tif")
 JOBS = (
     Job(
-        "vegetation_2015", ("paris_2015.tif", "paris_2018.tif"), vegetation, PAIR, date=0, min_area=1000,
-        told={"title": "Vegetation in the south of Paris, 2015", "place": "South of Paris, France", "credit": COPERNICUS},
+        "paris_built",
+        PARIS,
+        "stsun-tiny-nc:urban-change",
+        opened=PAIR,
+        min_area=500,
+        told={
+            "title": "What was built in the south of Paris",
+            "text": "Change between two Sentinel-2 images, three years apart.",
+            "place": "South of Paris, France",
+            "credit": COPERNICUS,
+        },
     ),
     Job(
-        "vegetation_2018", ("paris_2015.tif", "paris_2018.tif"), vegetation, PAIR, date=1, min_area=1000,
-        told={"title": "Vegetation in the south of Paris, 2018", "place": "South of Paris, France", "credit": COPERNICUS},
+        "paris_greenness",
+        PARIS,
+        greenness,
+        opened=PAIR,
+        min_area=2000,
+        told={
+            "title": "Where the south of Paris became greener",
+            "text": "The same two images, compared by their vegetation index: a formula, run as any other model.",
+            "place": "South of Paris, France",
+            "credit": COPERNICUS,
+        },
     ),
-)  # fmt: skip
+    Job(
+        "kampala_buildings",
+        ("kampala.tif",),
+        "stsun-tiny:buildings",
+        opened={"sensor": "drone-rgb"},
+        min_area=4,
+        told={
+            "title": "Buildings of a school in Kampala",
+            "text": "A drone photograph with pixels of 15 cm.",
+            "place": "Kampala, Uganda",
+            "credit": "Imagery: contributors of OpenAerialMap, CC BY 4.0",
+        },
+    ),
+    Job(
+        "dubai_landcover",
+        ("dubai.tif",),
+        "stsun-tiny:landcover",
+        opened={"sensor": "aerial-rgb"},
+        settle={"gsd": "native"},
+        min_area=60,
+        told={
+            "title": "Land cover in Dubai",
+            "text": "A picture that nothing says the place or scale of: areas are counted in pixels.",
+            "place": "Dubai, United Arab Emirates",
+            "credit": "Imagery: Mohammed Bin Rashid Space Centre, through Humans in the Loop, CC0",
+        },
+    ),
+)
+
+
+def is_here(job: Job) -> bool:
+    """Whether the job's model comes with this version."""
+    return not isinstance(job.model, str) or job.model.partition(":")[0] in names(weights=True)
 
 
 def predict(job: Job, out: Path) -> Part:
@@ -125,15 +185,16 @@ def found(product: swath.Product) -> list[tuple[str, float, str]]:
 def main(out: Path) -> None:
     started = time.perf_counter()
     out.mkdir(parents=True, exist_ok=True)
-    parts = [predict(job, out) for job in JOBS]
+    jobs = [job for job in JOBS if is_here(job)]
+    parts = [predict(job, out) for job in jobs]
     page = write_page(
         out / "index.html",
         parts,
         title="What Swath sees",
-        text="Real, free imagery that no shipped model was trained on. Drag the handle to compare, choose an area to go there.",
+        text="Real imagery that no shipped weights have seen. Drag the handle to compare, choose an area to see it.",
         overwrite=True,
     )
-    print(f"\n{time.perf_counter() - started:.0f} s in all, for {len(JOBS)} maps. Open {page} in a browser.")
+    print(f"\n{time.perf_counter() - started:.0f} s in all, for {len(jobs)} maps. Open {page} in a browser.")
     print(f"Beside it in {out}: maps (.tif), shapes (.gpkg), pictures (.png), records (.stac.json).")
 
 

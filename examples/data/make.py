@@ -1,6 +1,6 @@
-"""Cut the demo's imagery out of the sets that it comes from: `make.py FOLDER`; README.md beside this says which they are.
+"""Cut the demo's imagery out of the sets that README.md names: `make.py FOLDER`.
 
-Pixels are copied; nothing is resampled. Aerial scenes are stored as JPEG inside GeoTIFF, which is what keeps them small.
+Pixels are copied; nothing is resampled. Aerial scenes are stored as JPEG inside GeoTIFF, which keeps them small.
 """
 
 from __future__ import annotations

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -173,11 +174,15 @@ def _files(part: Part) -> tuple[File, ...]:
     return tuple(File(path, what, path.stat().st_size) for path, what in found if path.is_file())
 
 
-def area_words(area: float, *, in_metres: bool) -> str:
-    """An area for people: hectares with three digits, or pixels."""
+def area_words(area: float, *, in_metres: bool, small: bool = False) -> str:
+    """An area for people: hectares with three digits, square metres where all are `small`, or pixels."""
     if not in_metres:
         return f"{area:,.0f} px"
+    if small:
+        return f"{area:,.0f} m²" if area >= 10 else f"{area:.1f} m²"
     hectares = area / _HECTARE
-    if hectares >= 100:
+    if hectares >= 100 or not area:
         return f"{hectares:,.0f} ha"
-    return f"{float(f'{hectares:.3g}'):.10g} ha" if hectares >= 0.001 or not hectares else f"{area:.2g} m²"
+    if hectares < 0.001:
+        return f"{float(f'{area:.2g}'):g} m²"
+    return f"{hectares:.{2 - math.floor(math.log10(hectares))}f} ha"

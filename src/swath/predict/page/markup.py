@@ -55,7 +55,7 @@ def page(shown: Sequence[Shown], title: str, text: str, style: str, script: str,
 def _part(number: int, one: Shown) -> str:
     part, facts, pictures = one.part, one.facts, one.pictures
     words = [facts.place, *_seen(one)]
-    meta = "".join(f"<span>{escape(word)}</span>" for word in words if word)
+    meta = " ".join(f"<span>{escape(word)}</span>" for word in words if word)
     lede = f"<p class='lede'>{escape(part.text)}</p>" if part.text else ""
     credit = " · ".join(word for word in (part.credit, _shown_as(pictures)) if word)
     return (

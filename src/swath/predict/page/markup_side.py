@@ -10,6 +10,8 @@ from swath.predict.page.shapes import Outline, Outlines
 from swath.scene.words import percent
 
 _CHANGES = ("change", "semantic-change")
+_SMALL = 2000.0
+"""m²: lists whose largest shape is smaller are told in square metres."""
 
 
 def numbers(facts: Facts, outlines: Outlines | None) -> str:
@@ -17,7 +19,7 @@ def numbers(facts: Facts, outlines: Outlines | None) -> str:
     found = []
     told = [row for row in facts.classes if not row.is_clear]
     if told and len(told) < len(facts.classes):
-        found.append((_area(facts, sum(row.area for row in told)), told[0].name if len(told) == 1 else "found"))
+        found.append((_area(facts, sum(row.area for row in told)), _together(told, facts)))
         found.append((percent(sum(row.share for row in told)), "of what was seen"))
     elif told:
         largest = max(told, key=lambda row: row.area)
@@ -38,9 +40,8 @@ def legend(facts: Facts, pictures: Pictures, outlines: Outlines | None) -> str:
     """Classes with their areas; ramps of layers that are numbers, shown when the layer is."""
     counts = {} if outlines is None else outlines.counts
     rows = "".join(_row(row, facts, counts.get(row.value)) for row in facts.classes)
-    unit = "hectares" if facts.in_metres else "pixels"
-    count = "<th scope='col'>areas</th>" if counts else ""
-    columns = f"<th scope='col'>class</th><th scope='col'>{unit}</th><th scope='col'>share</th>{count}"
+    count = "<th scope='col'>count</th>" if counts else ""
+    columns = f"<th scope='col'>class</th><th scope='col'>area</th><th scope='col'>share</th>{count}"
     table = f"<table class='legend'><thead><tr>{columns}</tr></thead><tbody>{rows}</tbody></table>" if rows else ""
     ramps = "".join(_ramp(one, hidden=i > 0) for i, one in enumerate(pictures.overlays) if one.ramp is not None)
     return f"<section><h3>Legend</h3>{table}{ramps}</section>"
@@ -57,13 +58,21 @@ def shape_list(facts: Facts, outlines: Outlines | None) -> str:
     said = f"The largest {len(outlines.largest)} of {total:,}" if total > len(outlines.largest) else f"All {total}"
     sure = ", with the mean confidence of each" if outlines.largest[0].confidence is not None else ""
     classes = {row.value: row for row in facts.classes}
+    # One unit for the whole list, so that its numbers can be compared at a glance.
+    small = outlines.largest[0].area < _SMALL
+    areas = [area_words(one.area, in_metres=facts.in_metres, small=small) for one in outlines.largest]
     items = "".join(
-        f"<li>{_shape(rank, one, classes[one.value], facts)}</li>" for rank, one in enumerate(outlines.largest, 1)
+        f"<li>{_shape(rank, one, classes[one.value], area)}</li>"
+        for rank, (one, area) in enumerate(zip(outlines.largest, areas, strict=True), 1)
     )
     return (
-        f"<section><h3>{title}</h3><p class='note'>{said}{sure}. Choose one to go there.</p>"
+        f"<section class='list'><h3>{title}</h3><p class='note'>{said}{sure}. Choose one to go there.</p>"
         f"<ol class='shapes'>{items}</ol></section>"
     )
+
+
+def _together(told: list[ClassRow], facts: Facts) -> str:
+    return told[0].name if len(told) == 1 else "changed" if facts.task in _CHANGES else "found"
 
 
 def _area(facts: Facts, area: float) -> str:
@@ -93,7 +102,7 @@ def _ramp(one: Overlay, *, hidden: bool) -> str:
     )
 
 
-def _shape(rank: int, one: Outline, row: ClassRow, facts: Facts) -> str:
+def _shape(rank: int, one: Outline, row: ClassRow, area: str) -> str:
     box = " ".join(f"{side:g}" for side in one.box)
     sure = "" if one.confidence is None else percent(round(one.confidence, 2)).replace(".0", "")
     where = ""
@@ -103,6 +112,6 @@ def _shape(rank: int, one: Outline, row: ClassRow, facts: Facts) -> str:
     return (
         f"<button type='button' aria-pressed='false' data-box='{box}'><span class='rank'>{rank}</span>"
         f"<i class='swatch' style='background:{row.colour}'></i><span class='name'>{escape(row.name)}</span>"
-        f"<span class='area'>{escape(_area(facts, one.area))}</span><span class='sure'>{escape(sure)}</span>"
+        f"<span class='area'>{escape(area)}</span><span class='sure'>{escape(sure)}</span>"
         f"<span class='where'>{where}</span></button>"
     )

@@ -113,7 +113,7 @@ def _controls(number: int, pictures: Pictures, outlines: Outlines | None, opacit
     ) + _choice(number, "nothing", "Nothing", checked=False)
     marks = ""
     if outlines is not None and outlines.largest:
-        marks = "<label><input type='checkbox' class='outlines'>Outlines of the largest</label>"
+        marks = "<label><input type='checkbox' class='outlines'>Outlines</label>"
     fade = _slide(f"opacity-{number}", "opacity", "Opacity", "Opacity of the map", opacity)
     shown = f"<fieldset class='choice'><legend class='hidden-words'>Shown over the image</legend>{layers}</fieldset>"
     return f"<div class='controls'>{swipe}{picks}{shown}{fade}{marks}</div>"

@@ -14,6 +14,7 @@ from odc.geo.geobox import GeoBox
 
 from swath.scene.look_pixels import make_picture, nearest_pixels
 from swath.scene.whereabouts import pixel_on_ground
+from swath.tasks.change import Change
 from swath.tasks.task import MAIN
 
 if TYPE_CHECKING:
@@ -106,8 +107,9 @@ def pictures_of(product: Product, scene: Scene | None, size: int) -> Pictures:
 
 
 def clear_class(layer: Layer) -> int | None:
-    """Of two classes the first, which says no, is left clear."""
-    return next(iter(layer.classes)) if layer.classes and len(layer.classes) == 2 else None
+    """Of two classes, and of kinds of change, the first, which says no, is left clear."""
+    says_no = layer.classes and (len(layer.classes) == 2 or layer.name == Change.layer)
+    return next(iter(layer.classes)) if layer.classes and says_no else None
 
 
 def colour_of(layer: Layer, value: int) -> str:
