@@ -24,10 +24,13 @@ if TYPE_CHECKING:
     from swath.scene.open import open_scene as open
     from swath.scene.scene import Scene
     from swath.sensors import Band, Sensor
+    from swath.train.evaluate import Evaluation, evaluate
 
     __version__: str
 
 _LAZY = {
+    "evaluate": ("swath.train.evaluate", "evaluate"),
+    "Evaluation": ("swath.train.evaluate", "Evaluation"),
     "load": ("swath.models.registry", "load"),
     "Model": ("swath.models.model", "Model"),
     "open": ("swath.scene.open", "open_scene"),
@@ -36,17 +39,21 @@ _LAZY = {
     "Scene": ("swath.scene.scene", "Scene"),
     "Band": ("swath.sensors", "Band"),
     "Sensor": ("swath.sensors", "Sensor"),
+    "train": ("swath.train", "train"),
+    "TrainReport": ("swath.train.report", "TrainReport"),
     "verify": ("swath.predict.verify", "verify"),
 }
 
 __all__ = [
     "Band",
+    "Evaluation",
     "Model",
     "Product",
     "Scene",
     "Sensor",
     "SwathError",
     "__version__",
+    "evaluate",
     "load",
     "open",
     "predict",

@@ -143,7 +143,7 @@ def predict(
                     compile=compile,
                     tta=tta,
                     cluster=cluster,
-                    **_settled(match_bands, match_dates, gsd, units),
+                    **settled(match_bands, match_dates, gsd, units),
                 )
                 product.save(out, **saving)
         except KeyboardInterrupt:
@@ -212,7 +212,7 @@ def _with_others(scene: Scene, inputs: list[str], model: str) -> Scene | dict[st
     return found
 
 
-def _settled(bands: str | None, dates: str | None, gsd: str | None, units: str | None) -> dict[str, Any]:
+def settled(bands: str | None, dates: str | None, gsd: str | None, units: str | None) -> dict[str, Any]:
     """What settles a scene that does not fit the card at once, as `swath.predict.match` takes it."""
     settled: dict[str, Any] = {}
     if bands is not None:

@@ -1,0 +1,260 @@
+"""`swath.evaluate`: how good a model is on labelled scenes, each predicted as a whole.
+
+found = swath.evaluate("mine.swath", "labels/")
+print(found.describe())
+found.save("report/")
+"""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from odc.geo.geobox import GeoBox
+
+from swath.data import IGNORE, Dataset, Item
+from swath.data import open as open_data
+from swath.errors import MatchError, SwathError, TrainError
+from swath.models.model import Model
+from swath.models.registry import load
+from swath.predict.skills import fitting_skill
+from swath.scene.look_pixels import make_picture, nearest_pixels
+from swath.scene.write.atomic import check_target
+from swath.tasks import trained_task
+from swath.tasks.figure import Case
+from swath.train.evaluation.classes import ClassMatch, matched_classes
+from swath.train.evaluation.counting import Counted, count_scene
+from swath.train.evaluation.intervals import intervals
+from swath.train.evaluation.parts import part_of
+from swath.train.evaluation.report import Evaluation, SceneResult, few_scenes
+
+__all__ = ["Evaluation", "evaluate"]
+
+_OWN = ("out", "confidence", "probabilities", "extent", "overwrite", "resume", "cluster")
+"""Arguments of `swath.predict` that mean nothing here."""
+_PICTURE = 360
+_MOST_ALIKE = 3
+
+
+def evaluate(
+    model: Model | str | Path,
+    data: Dataset | str | Path,
+    *,
+    split: str = "test",
+    split_file: str | Path | None = None,
+    task: str | None = None,
+    open_with: Mapping[str, Any] | None = None,
+    match_classes: Mapping[str, str | None] | None = None,
+    out: str | os.PathLike[str] | None = None,
+    bootstrap: int = 1000,
+    seed: int = 0,
+    worst: int = 4,
+    progress: Callable[[int, int], None] | None = None,
+    **settle: Any,
+) -> Evaluation:
+    """Hold a model against labels: every scene is predicted as a whole, as `swath.predict` does it.
+
+    Pixels without a label, and such as were not seen, do not count. An answer on another grid than its label (a model
+    of another GSD) is brought onto the label's by the nearest pixel. An image with one class is predicted in tiles of
+    the card's size, never resized; the mean of the tiles' probabilities decides.
+
+    Args:
+        model: a model, a registered name, or the path of a weight file; `NAME:SKILL` names one of several skills.
+        data: labelled places, or their folder.
+        split: `train`, `val`, `test`, or `all`.
+        split_file: which places that are; None: as the folder is divided, or as the model's training divided it.
+        task: what the labels are for, where they could serve several; None: what the model was made for.
+        open_with: for a folder: what else `swath.data.open` is to be told (`classes`, `label_field`, `sensor`, ...).
+        match_classes: name of a class in the labels -> name on the card, or None for one that is not to count.
+        out: folder for the report; None: not written.
+        bootstrap: how often scenes are drawn for the intervals; 0: no intervals.
+        seed: of the draws.
+        worst: how many of the worst scenes are kept to be looked at.
+        progress: called with scenes done and scenes there are.
+        settle: what settles scenes that do not fit the card at once, and other arguments of `swath.predict`. The
+            network runs in float32 unless `precision` says otherwise, so that scores do not depend on the machine.
+
+    Raises:
+        TrainError: no split is known, classes differ, or no scene can be evaluated.
+        DataError: the folder is no labelled set.
+        MatchError: the scenes do not fit the model's card.
+        PredictError: the model is for another task.
+        WriteError: the report cannot be written.
+    """
+    begun = time.perf_counter()
+    if wrong := [key for key in _OWN if key in settle]:
+        raise TrainError(f"{wrong[0]}= means nothing to an evaluation; leave it out")
+    if out is not None:
+        check_target(Path(out) / "report.txt" if Path(out).is_dir() else out, overwrite=True)
+    model = model if isinstance(model, Model) else load(os.fspath(model))
+    dataset = _opened(data, task or (model.task if len({card.task for card in model.cards}) == 1 else None), open_with)
+    model, classes = _skill(model, dataset, match_classes, settle)
+    if "threshold" in settle:
+        output = model.card.output.model_dump() | {"threshold": settle["threshold"]}
+        model = model.with_card(output=output)
+    part, words = part_of(dataset, split, split_file, model)
+    options = {"precision": "float32"} | settle
+    counted, cases, notes = _count(part, model, classes, options, worst, progress)
+    first, *others = (one.metrics for one in counted)
+    pooled = first.of_row(np.sum([one.row() for one in (first, *others)], axis=0))
+    said = [*dataset.notes, *(classes.notes if classes else ()), *notes, *few_scenes(len(counted))]
+    places = {one.place for one in counted}
+    if 1 < len(places) < len(counted):
+        said.append(f"{len(counted)} scenes lie in {len(places)} places; intervals take scenes as if each were its own")
+    found = Evaluation(
+        card=model.card,
+        weights=model.hash,
+        data=f"{dataset.name} {split}" if split != "all" else dataset.name,
+        split=words,
+        scenes=tuple(counted),
+        metrics=pooled,
+        pooled=pooled.compute(),
+        intervals=intervals([one.metrics for one in counted], bootstrap, seed),
+        bootstrap=bootstrap,
+        seed=seed,
+        seconds=time.perf_counter() - begun,
+        notes=tuple(_few_alike(said)),
+        worst=tuple(cases),
+    )
+    if out is not None:
+        found.save(out)
+    return found
+
+
+def _few_alike(notes: list[str]) -> list[str]:
+    """Notes without repeats; of many that differ only in what follows their last colon, the first."""
+    groups: dict[str, list[str]] = {}
+    for note in dict.fromkeys(notes):
+        groups.setdefault(note.rpartition(": ")[0] or note, []).append(note)
+    told: list[str] = []
+    for group in groups.values():
+        told += group if len(group) <= _MOST_ALIKE else [f"{group[0]} (and {len(group) - 1} scenes alike)"]
+    return told
+
+
+def _opened(data: Dataset | str | Path, task: str | None, told: Mapping[str, Any] | None) -> Dataset:
+    if not isinstance(data, Dataset):
+        return open_data(data, task=task, **(told or {}))
+    if told:
+        raise TrainError("open_with= goes with a folder, and data= is a data set that is open already; leave it out")
+    return data
+
+
+def _skill(
+    model: Model, dataset: Dataset, said: Mapping[str, str | None] | None, settle: Mapping[str, Any]
+) -> tuple[Model, ClassMatch | None]:
+    """The model with the one skill that the labels are for, and how classes correspond."""
+    meant = [card for card in model.cards if card.task == dataset.task]
+    problem: TrainError | None = None
+    fitting: dict[str, ClassMatch | None] = {}
+    for card in meant:
+        try:
+            fitting[card.name] = (
+                matched_classes(dataset.classes, card, said, dataset.name) if card.output.classes else None
+            )
+        except TrainError as error:
+            problem = error
+    if not fitting and problem is not None:
+        raise problem
+    if len(fitting) != 1:
+        model = fitting_skill(model, dataset.task, dataset.scene(dataset.items[0]), settle)
+        return model, fitting[model.card.name]
+    ((name, classes),) = fitting.items()
+    return model.skill(name), classes
+
+
+def _count(
+    dataset: Dataset,
+    model: Model,
+    classes: ClassMatch | None,
+    options: Mapping[str, Any],
+    worst: int,
+    progress: Callable[[int, int], None] | None,
+) -> tuple[list[SceneResult], list[Case], list[str]]:
+    """Every scene, the worst of them, and what must be said."""
+    task = trained_task(model.card)
+    results: list[SceneResult] = []
+    ranked: list[tuple[tuple[float, float], Case]] = []
+    notes: dict[str, None] = {}
+    failed: dict[str, SwathError] = {}
+    unlabelled, tiled = 0, 0
+    for done, item in enumerate(dataset.items):
+        if progress is not None:
+            progress(done, len(dataset.items))
+        if item.label is None:
+            unlabelled += 1
+            continue
+        try:
+            counted = count_scene(dataset, item, model, task, classes, options)
+        except SwathError as error:
+            failed[item.name] = error
+            continue
+        scores = counted.metrics.compute()
+        notes |= dict.fromkeys(counted.notes)
+        tiled += counted.tiles > 1
+        results.append(SceneResult(item.name, item.place, counted.metrics, counted.labelled, counted.answered, scores))
+        badness = _badness(counted, scores)
+        if worst and np.isfinite(badness[0]) and (len(ranked) < worst or badness > ranked[-1][0]):
+            ranked.append((badness, _case(dataset, item, model, counted, scores)))
+            ranked = sorted(ranked, key=lambda one: one[0], reverse=True)[:worst]
+    if progress is not None:
+        progress(len(dataset.items), len(dataset.items))
+    if not results:
+        raise _why_none(dataset, failed)
+    if failed:
+        name, why = next(iter(failed.items()))
+        notes[f"{len(failed)} of {len(dataset.items)} scenes could not be used; {name}: {why}"] = None
+    if unlabelled:
+        notes[f"{unlabelled} of {len(dataset.items)} scenes have no label and are left out"] = None
+    if tiled:
+        notes[
+            f"{tiled} of {len(results)} images are larger than a tile of {model.card.tile.size} px: the mean of their "
+            "tiles' probabilities decides"
+        ] = None
+    return results, [case for _, case in ranked], list(notes)
+
+
+def _why_none(dataset: Dataset, failed: Mapping[str, SwathError]) -> SwathError:
+    if not failed:
+        return TrainError(f"{dataset.name}: no scene of this part has a label")
+    first = next(iter(failed.values()))
+    if len(failed) == 1 or isinstance(first, MatchError):
+        return first
+    return TrainError(f"{dataset.name}: none of the {len(failed)} scenes could be used; {next(iter(failed))}: {first}")
+
+
+def _badness(counted: Counted, scores: Mapping[str, float]) -> tuple[float, float]:
+    """The larger the worse; of equals, that with more mistakes. Of an image: how sure it was of a wrong answer."""
+    if counted.label.ndim == 0 and "ece" in scores:
+        # Of a single answer the calibration error is its distance from right or wrong.
+        return 1 - scores["accuracy"], scores["ece"]
+    value = scores[counted.metrics.headline]
+    mistakes = 1 - scores.get("accuracy", 1.0)
+    return (-value if counted.metrics.higher_is_better else value), mistakes
+
+
+def _case(dataset: Dataset, item: Item, model: Model, counted: Counted, scores: Mapping[str, float]) -> Case:
+    scene = dataset.scene(item)
+    dates = [0] if len(scene.dates) == 1 else [0, len(scene.dates) - 1]
+    picture = make_picture(scene, dates=dates, longest=_PICTURE)
+    if counted.label.ndim == 0 and model.card.output.classes:
+        names = [label.name for label in model.card.output.classes]
+        words = f"labelled {names[int(counted.label)]}, answered {names[int(counted.answer)]}"
+    else:
+        headline = counted.metrics.headline
+        words = f"{headline.replace('_', ' ')} {scores[headline]:.3f}"
+    label, answer = (_as_shown(one, scene.grid, picture.grid) for one in (counted.label, counted.answer))
+    return Case(item.name, words, picture.pixels, label, answer)
+
+
+def _as_shown(plane: NDArray[Any], grid: GeoBox, shown: GeoBox) -> NDArray[Any]:
+    """A shrunken label or answer on the pixels of a picture, which is north up where its scene is not."""
+    if plane.ndim < 2:
+        return plane
+    rows, columns, inside = nearest_pixels(grid.zoom_to(plane.shape), shown)
+    return np.where(inside, plane[rows, columns], np.nan if plane.dtype.kind == "f" else IGNORE)

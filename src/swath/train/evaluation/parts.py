@@ -1,0 +1,69 @@
+"""Which places are evaluated: those that a split keeps for it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from pathlib import Path
+
+from swath.data import Dataset, Split
+from swath.data.split_file import PARTS
+from swath.errors import TrainError
+from swath.models.model import Model
+
+
+def part_of(dataset: Dataset, split: str, split_file: str | Path | None, model: Model) -> tuple[Dataset, str]:
+    """The items of a part.
+
+    A file of a split speaks first, then the folder's own parts, then the split that the model's training has written
+    beside it.
+
+    Args:
+        dataset: labelled places.
+        split: `train`, `val`, `test`, or `all`.
+        split_file: as `swath.data.split` wrote it; None: found out.
+        model: whose training may have written one.
+
+    Returns:
+        The part, and in words where it comes from.
+
+    Raises:
+        TrainError: no split is known, or the part is empty.
+        DataError: the file is no split.
+    """
+    if split not in (*PARTS, "all"):
+        raise TrainError(f"split={split!r} is not known; say train, val, test or all")
+    if split == "all":
+        return dataset, "all of it"
+    beside = _written_by_training(model)
+    if split_file is not None:
+        return _subset(dataset, Split.read(split_file).part(split), split, str(split_file))
+    if dataset.parts:
+        return _subset(dataset, [name for name, part in dataset.parts.items() if part == split], split, "the folder")
+    if beside is not None:
+        return _subset(dataset, Split.read(beside).part(split), split, str(beside))
+    raise TrainError(
+        f"nothing tells which of the {len(dataset)} places of {dataset.name} are for {split}: say split='all' if the "
+        "network was trained on none of them, or split_file= with the split it was trained by"
+    )
+
+
+def _subset(dataset: Dataset, names: Iterable[str], split: str, source: str) -> tuple[Dataset, str]:
+    wanted = set(names)
+    there = {item.name for item in dataset.items}
+    if not wanted:
+        raise TrainError(f"{source}: the part {split} is empty; say another, or split='all'")
+    if not wanted & there:
+        raise TrainError(
+            f"{source}: of the {len(wanted)} places for {split} none is in {dataset.name}; another folder?"
+        )
+    absent = len(wanted - there)
+    words = f"{split} by {source}" + (f", of which {absent} are not in the folder" if absent else "")
+    return dataset.subset(wanted & there), words
+
+
+def _written_by_training(model: Model) -> Path | None:
+    """The split beside a model's file, where its training has left one."""
+    if model.source is None:
+        return None
+    path = Path(model.source).with_suffix(".train") / f"{model.card.name}.split.json"
+    return path if path.is_file() else None
