@@ -1,0 +1,136 @@
+"""The model that a run begins with: a new network, or one whose weights were learnt before."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any, Literal
+
+from swath.errors import CardError, TrainError
+from swath.models import registry
+from swath.models.calling import channel_count, tile_rule
+from swath.models.card import Card
+from swath.models.header import NetworkSpec
+from swath.models.model import Model
+from swath.models.strict import LoadReport, load_strict
+from swath.train.recipe import Recipe
+
+if TYPE_CHECKING:
+    from torch import nn
+
+_CONTEXT = ("wavelengths", "days", "gsd", "task", "classes")
+
+
+def begin(recipe: Recipe, drafts: Sequence[Card]) -> Model:
+    """A model for the sets of a recipe, one skill per card.
+
+    Args:
+        recipe: names the network, or the model whose weights are the beginning.
+        drafts: cards made from the sets; how inputs reach the network is settled here.
+
+    Raises:
+        CardError: no such network, model or option, or the weights do not fit.
+        TrainError: the network has one input or head and the sets want several.
+    """
+    source = None if recipe.start is None else registry.load(recipe.start)
+    spec = NetworkSpec(name=recipe.network, config=recipe.options) if source is None else _spec_of(source, recipe)
+    entry = registry.find(spec.name)
+    for card in drafts:
+        if card.task not in entry.tasks:
+            raise TrainError(
+                f"{entry.name} is for {', '.join(entry.tasks)}, and {card.name} is {card.task}; "
+                f"take one of {', '.join(registry.names(card.task)) or 'no network'}"
+            )
+    stacked = "in_channels" in entry.arguments
+    if stacked:
+        drafts = [_given(card, "channels") for card in drafts]
+    network = entry.build(**_from_cards(entry, drafts), **spec.config)
+    cards = [_settled(network, card, stacked).with_(architecture=entry.title) for card in drafts]
+    report = None if source is None else _taken_over(network, cards[0], source)
+    kept = {
+        key: value for key, value in (_from_cards(entry, cards) | spec.config).items() if key not in entry.transient
+    }
+    model = Model(network, cards[0], NetworkSpec(name=spec.name, config=kept), report, others=tuple(cards[1:]))
+    for card in cards:
+        model.skill(card.name).check()
+    return model
+
+
+def freeze_encoder(network: nn.Module) -> list[nn.Parameter]:
+    """Let the encoder keep its weights and its norms their statistics.
+
+    Returns:
+        The parameters that are still learnt.
+
+    Raises:
+        TrainError: the network has no part of that name.
+    """
+    parts = dict(network.named_children())
+    if "encoder" not in parts:
+        raise TrainError(f"the network has no part called encoder to freeze; it has {', '.join(parts)}")
+    parts["encoder"].requires_grad_(False)
+    return [parameter for parameter in network.parameters() if parameter.requires_grad]
+
+
+def _spec_of(source: Model, recipe: Recipe) -> NetworkSpec:
+    """The network of the source; what data say is left out."""
+    if source.spec is None:
+        raise TrainError(f"{recipe.start} is a network of one's own, which is not registered; name one that is")
+    if "network" in recipe.model_fields_set and recipe.network != source.spec.name:
+        raise TrainError(f"{recipe.start} is a {source.spec.name}, not a {recipe.network}; leave out network=")
+    config = {key: value for key, value in source.spec.config.items() if key not in ("in_channels", "classes")}
+    return NetworkSpec(name=source.spec.name, config=config | recipe.options)
+
+
+def _from_cards(entry: registry.Entry, cards: Sequence[Card]) -> dict[str, Any]:
+    """Arguments of the builder that the cards say."""
+    wanted = {
+        "in_channels": {card.name: channel_count(card) for card in cards},
+        "classes": {card.name: card.output.channels for card in cards},
+    }
+    said: dict[str, Any] = {}
+    for key, by_card in wanted.items():
+        if key not in entry.arguments:
+            continue
+        if len(set(by_card.values())) > 1:
+            told = ", ".join(f"{name} {count}" for name, count in by_card.items())
+            raise TrainError(
+                f"{entry.name} has one number of {key}, and the sets want several ({told}); train on one set, or take "
+                "a network that takes bands and classes by name, such as stsun-tiny"
+            )
+        said[key] = next(iter(by_card.values()))
+    return said
+
+
+def _settled(network: nn.Module, card: Card, stacked: bool) -> Card:
+    """How dates reach the network and what it takes besides, as its signature says; which tiles it takes, by trying."""
+    parameters = inspect.signature(network.forward).parameters.values()
+    takes = tuple(one.name for one in parameters if one.name in _CONTEXT and not _unneeded(one))
+    positional = [one for one in parameters if one.kind is one.POSITIONAL_OR_KEYWORD and one.name not in _CONTEXT]
+    if not stacked and len(positional) > 1:
+        card = _given(card, "arguments")
+    card = card.with_(takes=takes)
+    return card.with_(tile=tile_rule(network, card))
+
+
+def _unneeded(parameter: inspect.Parameter) -> bool:
+    """Days that a network can do without are not told: the crops of a batch were seen on different ones."""
+    return parameter.name == "days" and parameter.default is None
+
+
+def _given(card: Card, how: Literal["axis", "arguments", "channels"]) -> Card:
+    given = card.inputs[0]
+    if given.dates.max == 1:
+        return card
+    dates = given.dates.model_copy(update={"given": how})
+    return card.with_(inputs=(given.model_copy(update={"dates": dates}),))
+
+
+def _taken_over(network: nn.Module, card: Card, source: Model) -> LoadReport:
+    """Load the weights of the source, adapted where bands or classes differ; the report says where."""
+    old, new = source.card.inputs[0], card.inputs[0]
+    bands = (old.bands, new.bands) if old.bands and new.dates.max == old.dates.max == 1 else None
+    try:
+        return load_strict(network, source.network.state_dict(), adapt=("bands", "head"), bands=bands)
+    except CardError as error:
+        raise CardError(f"{source.source or source.card.name}: {error}") from error

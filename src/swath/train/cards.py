@@ -1,0 +1,85 @@
+"""Cards of networks to be trained, made from the labels and images that they learn from."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from swath.errors import TrainError
+from swath.models.card import Card, Dataset, Score, Task
+from swath.models.gives import ClassLabel, Layer, Output
+from swath.models.needs import CardBand, DatesRule, GsdRule, Input
+from swath.train.recipe import Recipe
+from swath.train.sets import LabelledSet
+
+
+def draft(one: LabelledSet, recipe: Recipe) -> Card:
+    """What a network for this set needs and gives; how dates reach it is settled once the network is there.
+
+    Raises:
+        TrainError: the set has neither classes nor values.
+    """
+    data, said = one.dataset, one.recipe
+    gsd = _gsd(one)
+    sensor = data.sensor
+    given = Input(
+        bands=tuple(map(CardBand.of, data.bands, one.statistics.bands)),
+        dates=DatesRule(min=data.dates, max=data.dates),
+        gsd=None if gsd is None else GsdRule.around(gsd, said.gsd_factor),
+        sensors=() if sensor is None else (sensor.name,),
+    )
+    task: Any = data.task
+    return Card(
+        name=one.skill,
+        title=recipe.title,
+        task=task,
+        inputs=(given,),
+        output=_output(task, one),
+        trained_on=(Dataset(name=f"{data.name} {data.hash[:12]}", licence=said.licence, source=said.source),),
+        recipe=recipe.to_yaml(),
+        notes=(*said.notes, f"split {one.split.how}: {_sizes(one)}"),
+    )
+
+
+def _output(task: Task, one: LabelledSet) -> Output:
+    labels: tuple[ClassLabel, ...] = one.dataset.classes
+    if task == "regression":
+        values = one.statistics.values
+        if values is None:
+            raise TrainError(f"{one.dataset.name}: the labels are not values; say task='segmentation'")
+        return Output(kind="values", layers=(Layer(name="value", units="1", mean=values.mean, std=values.std),))
+    if task == "classification":
+        return Output(kind="labels", classes=labels)
+    if task == "semantic-change":
+        return Output(kind="semantic-change", classes=labels)
+    return Output(kind="binary" if len(labels) == 2 else "classes", classes=labels)
+
+
+def _gsd(one: LabelledSet) -> float | None:
+    """The middle of the items' pixel sizes in m; None where nothing tells them."""
+    found = sorted(size for item in one.train if (size := one.dataset.gsd(item)) is not None)
+    return found[len(found) // 2] if found else None
+
+
+def _sizes(one: LabelledSet) -> str:
+    parts = one.split
+    return f"{len(parts.train)} train, {len(parts.val)} val, {len(parts.test)} test"
+
+
+def skill_name(folder: str) -> str:
+    """Name of a card from that of a folder."""
+    kept = "".join(letter if letter.isalnum() else "-" for letter in Path(folder).name).strip("-")
+    return kept if len(kept) > 1 and kept[0].isalpha() else f"set-{kept}" if kept else "own"
+
+
+def scored(card: Card, scores: Mapping[str, float], places: int) -> Card:
+    """The card with its scores on the validation part; those of single classes are left to `swath.evaluate`."""
+    data = f"{card.trained_on[0].name.split()[0]}, validation part ({places} places)" if card.trained_on else ""
+    kept = [
+        Score(metric=metric, value=round(value, 4), data=data)
+        for metric, value in scores.items()
+        if math.isfinite(value) and "/" not in metric.removeprefix("change/").removeprefix("classes/")
+    ]
+    return card.with_(scores=tuple(kept))

@@ -1,0 +1,141 @@
+"""From a recipe to a model: what `swath.train` does."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+
+import torch
+from torch import nn
+
+from swath.data import Crops
+from swath.models.model import Model
+from swath.train.average import Average
+from swath.train.batches import Draw
+from swath.train.begin import begin, freeze_encoder
+from swath.train.budget import Budget
+from swath.train.cards import draft, scored
+from swath.train.course import Course
+from swath.train.curves import draw as draw_curves
+from swath.train.devices import fabric_of, precision_of, seed
+from swath.train.files import RunFiles
+from swath.train.learner import Skill
+from swath.train.loop import Loop
+from swath.train.progress import Tell
+from swath.train.recipe import Recipe
+from swath.train.report import SkillReport, TrainReport
+from swath.train.sets import LabelledSet, open_set
+
+
+def fit(recipe: Recipe, out: str | Path, *, resume: bool, overwrite: bool, tell: Tell | None) -> TrainReport:
+    """Train as a recipe says; see `swath.train`."""
+    files = RunFiles.at(out, overwrite=overwrite, resume=resume)
+    seed(recipe.seed)
+    sets = tuple(open_set(one, recipe.data, recipe.seed) for one in recipe.sets)
+    model = begin(recipe, [draft(one, recipe) for one in sets])
+    fabric = fabric_of(recipe, files)
+    first = fabric.is_global_zero
+    if first:
+        files.recipe.write_text(recipe.to_yaml(), encoding="utf-8")
+        for one in sets:
+            one.split.save(files.split(one.skill), overwrite=True)
+
+    network: nn.Module = model.network.to(memory_format=torch.channels_last)
+    network.train()
+    learnt = freeze_encoder(network) if recipe.freeze_encoder else list(network.parameters())
+    average = Average(fabric.to_device(network), recipe.average)
+    wrapped, optimizer = fabric.setup(network, _optimizer(learnt, recipe))
+    kept = replace(model, network=average.network)
+    skills = [Skill.of(one, kept.skill(card.name), recipe) for one, card in zip(sets, model.cards, strict=True)]
+    draw = Draw(
+        crops=tuple(_crops(skill, recipe) for skill in skills),
+        weights=tuple(one.recipe.weight for one in sets),
+        augment=recipe.augment,
+        batch=recipe.batch,
+        seed=recipe.seed,
+        rank=fabric.global_rank,
+        world=fabric.world_size,
+    )
+    course = Course()
+    loop = Loop(
+        fabric=fabric,
+        network=wrapped,
+        optimizer=optimizer,
+        average=average,
+        skills=skills,
+        draw=draw,
+        recipe=recipe,
+        budget=Budget.of(recipe, sum(one.statistics.pixels for one in sets), fabric.world_size),
+        course=course,
+        files=files,
+        improved=lambda: _save(kept, skills, course, files.out) if first else None,
+        tell=tell if first else None,
+    )
+    if resume:
+        loop.load()
+    try:
+        ended = loop.run()
+    finally:
+        if first and course.rows:
+            draw_curves(course, [f"{one.card.name}/{one.headline[0]}" for one in skills], files.picture)
+    return TrainReport(
+        model=files.out,
+        folder=files.folder,
+        skills=tuple(_of_skill(skill, course) for skill in skills),
+        steps=course.step,
+        best_step=course.best_step,
+        seconds=course.seconds,
+        rate=course.rate,
+        precision=precision_of(recipe),
+        parameters=sum(parameter.numel() for parameter in network.parameters()),
+        ended=ended,
+        notes=_notes(model, sets),
+    )
+
+
+def _optimizer(learnt: Sequence[nn.Parameter], recipe: Recipe) -> torch.optim.Optimizer:
+    """AdamW; what is added or multiplied alone (biases, norms) is not drawn towards 0."""
+    matrices = [one for one in learnt if one.ndim >= 2]
+    others = [one for one in learnt if one.ndim < 2]
+    groups = [{"params": matrices, "weight_decay": recipe.weight_decay}, {"params": others, "weight_decay": 0.0}]
+    return torch.optim.AdamW([group for group in groups if group["params"]], lr=recipe.lr)
+
+
+def _crops(skill: Skill, recipe: Recipe) -> Crops:
+    """Crops of the training part, no larger than its largest image, of a size that the network takes."""
+    data = skill.one.dataset.subset(skill.one.split.train)
+    largest = max(max(data.shape(item)) for item in data.items)
+    step = skill.card.tile.multiple
+    return Crops(data, step * max(1, -(-min(recipe.crop, largest) // step)), recipe.seed, recipe.rare)
+
+
+def _save(model: Model, skills: Sequence[Skill], course: Course, out: Path) -> None:
+    """Write the mean of the weights with the scores it has."""
+    cards = [scored(skill.card, _scores(skill, course), len(skill.one.val)) for skill in skills]
+    replace(model, card=cards[0], others=tuple(cards[1:])).save(out)
+
+
+def _scores(skill: Skill, course: Course) -> dict[str, float]:
+    """Of one skill, at the step whose weights are kept."""
+    start = f"{skill.card.name}/"
+    return {key.removeprefix(start): value for key, value in course.best_row.items() if key.startswith(start)}
+
+
+def _of_skill(skill: Skill, course: Course) -> SkillReport:
+    parts = skill.one.split
+    return SkillReport(
+        skill=skill.card.name,
+        task=skill.card.task,
+        train=len(parts.train),
+        val=len(parts.val),
+        test=len(parts.test),
+        scores=_scores(skill, course),
+        headline=skill.headline[0],
+    )
+
+
+def _notes(model: Model, sets: Sequence[LabelledSet]) -> tuple[str, ...]:
+    loaded = [] if model.report is None else [f"begun from {model.report}"]
+    left_out = [f"{one.dataset.name}: {why}" for one in sets for why in one.statistics.broken.values()]
+    return (*loaded, *left_out)

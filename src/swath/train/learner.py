@@ -1,0 +1,162 @@
+"""`Skill`: what a network is asked about a batch, and how good its answers are on places it does not learn from."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from swath.data import Sample
+from swath.errors import TrainError
+from swath.models.calling import call_network
+from swath.models.card import Card
+from swath.models.model import Model
+from swath.tasks.task import TrainedTask, trained_task
+from swath.tasks.weighting import class_weights
+from swath.train.batches import Batch
+from swath.train.recipe import Recipe
+from swath.train.sets import LabelledSet
+
+if TYPE_CHECKING:
+    from contextlib import AbstractContextManager
+
+_LARGEST = 1024
+"""Side of what is looked at of a large image when validating."""
+
+
+@dataclass(frozen=True, eq=False)
+class Skill:
+    """One set with the card and the task that it is learnt for.
+
+    Attributes:
+        one: the set.
+        model: the network and the card of this skill alone.
+        task: what makes targets, loss and scores.
+        weights: of classes, `[K]`; None: all alike.
+    """
+
+    one: LabelledSet
+    model: Model
+    task: TrainedTask
+    weights: Tensor | None
+
+    @classmethod
+    def of(cls, one: LabelledSet, model: Model, recipe: Recipe) -> Skill:
+        """The skill that is learnt from a set."""
+        card = model.card
+        weights = None
+        if recipe.class_weights != "none" and card.output.classes and card.task != "semantic-change":
+            weights = torch.from_numpy(class_weights(one.statistics.counts, recipe.class_weights))
+        return cls(one, model, trained_task(card), weights)
+
+    @property
+    def card(self) -> Card:
+        """Of this skill."""
+        return self.model.card
+
+    @cached_property
+    def context(self) -> dict[str, Any]:
+        """What the network is told besides the image.
+
+        Raises:
+            TrainError: it takes something that the set does not say.
+        """
+        from swath.nn.spectral import POLARISATION_NM
+
+        given, name = self.card.inputs[0], self.one.dataset.name
+        told: dict[str, Any] = {"gsd": given.gsd.nominal if given.gsd else None}
+        centres = [
+            band.wavelength[1] if band.wavelength else POLARISATION_NM.get(band.polarisation or "")
+            for band in given.bands
+        ]
+        told["wavelengths"] = None if None in centres else torch.tensor(centres, dtype=torch.float32)
+        dates = self.one.dataset.scene(self.one.train[0]).dates
+        days = [
+            None if date is None else float(date.astype("datetime64[s]").astype(np.int64)) / 86400 for date in dates
+        ]
+        told["days"] = None if None in days else torch.tensor(days, dtype=torch.float32)
+        advice = {"gsd": "say gsd=METRES", "wavelengths": "say sensor='NAME'", "days": "date the images"}
+        for key, words in advice.items():
+            if key in self.card.takes and told[key] is None:
+                raise TrainError(f"{name}: the network is told {key}, and nothing says them; {words}")
+        return {key: value for key, value in told.items() if key in self.card.takes}
+
+    def answer(self, network: nn.Module, samples: Sequence[Sample], device: torch.device) -> Any:
+        """What the network gives for samples of one size."""
+        image = np.stack([sample.image for sample in samples])
+        valid = np.stack([sample.valid for sample in samples])
+        x = self.model.normalise(torch.from_numpy(image).to(device), torch.from_numpy(valid).to(device))
+        return call_network(network, self.card, [x], self.context)
+
+    def loss(self, network: nn.Module, batch: Batch, device: torch.device, smoothing: float) -> Tensor:
+        """How far the network is from the labels of a batch."""
+        logits = self.answer(network, batch.samples, device)
+        targets = self.task.targets(batch.samples).to(device)
+        weights = None if self.weights is None else self.weights.to(device)
+        return self.task.loss(logits, targets, weights, smoothing)
+
+    @cached_property
+    def looked_at(self) -> tuple[tuple[str, Any], ...]:
+        """Item and window that scores are counted on: whole images, of large ones the middle."""
+        found = []
+        for item in self.one.val:
+            height, width = self.one.dataset.shape(item)
+            y, x = (max(0, (length - _LARGEST) // 2) for length in (height, width))
+            found.append((item.name, np.s_[y : min(height, y + _LARGEST), x : min(width, x + _LARGEST)]))
+        return tuple(found)
+
+    @torch.no_grad()
+    def scores(
+        self,
+        network: nn.Module,
+        device: torch.device,
+        autocast: Callable[[], AbstractContextManager[None]],
+        pixels: int,
+    ) -> dict[str, float]:
+        """Scores of the network on the validation part.
+
+        Args:
+            network: in eval mode.
+            device: where it is.
+            autocast: makes a context of the precision to run in.
+            pixels: most that are looked at; every n-th item where there are more.
+        """
+        metrics = self.task.metrics(self.card)
+        total = sum((w[0].stop - w[0].start) * (w[1].stop - w[1].start) for _, w in self.looked_at)
+        every = max(1, -(-total // pixels))
+        for name, window in self.looked_at[::every]:
+            sample = self.one.dataset.sample(self.one.dataset[name], self._whole_steps(window))
+            with autocast():
+                logits = self.answer(network, [sample], device)
+            metrics.update(self.task.activate(logits), self.task.targets([sample]).to(device))
+        return metrics.compute()
+
+    def _whole_steps(self, window: Any) -> Any:
+        """The window made larger until its sides are what the network takes; nothing is labelled beyond the image."""
+        step = self.card.tile.multiple
+        return tuple(slice(one.start, one.start + step * -(-(one.stop - one.start) // step)) for one in window)
+
+    @cached_property
+    def headline(self) -> tuple[str, bool]:
+        """The score that tells the best, and whether it is to be large."""
+        metrics = self.task.metrics(self.card)
+        return metrics.headline, metrics.higher_is_better
+
+    def chosen_by(self, scores: Mapping[str, float], metric: str | None) -> float:
+        """One number by which weights are compared; more is better.
+
+        Args:
+            scores: as `scores` gives them.
+            metric: name of one of them; None, or one that this task does not have: the task's headline.
+        """
+        name, higher = self.headline
+        value = scores[metric if metric is not None and metric in scores else name]
+        if math.isnan(value):  # nothing was answered that could be right
+            return 0.0 if higher else -math.inf
+        return value if higher else -value

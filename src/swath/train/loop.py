@@ -1,0 +1,232 @@
+"""The loop: steps of the optimiser, validation at even shares of the budget, and what may end or upset it.
+
+It runs on Lightning Fabric, which brings devices, strategies and precision; what happens when is written out here, so
+that a run that was interrupted goes on exactly as if it had not been.
+"""
+
+from __future__ import annotations
+
+import math
+import time
+import warnings
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import closing
+from dataclasses import dataclass, field
+from itertools import islice
+from typing import TYPE_CHECKING, Any
+
+import torch
+from torch import Tensor, nn
+
+from swath.errors import SwathWarning, TrainError
+from swath.train.average import Average
+from swath.train.batches import Batch, Draw, read_ahead
+from swath.train.budget import Budget, rate
+from swath.train.course import Course
+from swath.train.curves import write_table
+from swath.train.files import RunFiles
+from swath.train.interrupt import Asked, interruptible
+from swath.train.learner import Skill
+from swath.train.progress import Moment, Tell
+from swath.train.recipe import Recipe
+
+if TYPE_CHECKING:
+    from lightning.fabric import Fabric
+    from lightning.fabric.wrappers import _FabricModule, _FabricOptimizer
+
+_GO_ON = "and resume=True goes on from here"
+_SLOWER = 0.1
+"""What the learning rate is multiplied by, once, when the loss is no longer a number."""
+
+
+class Diverged(TrainError):
+    """The loss is no longer a number."""
+
+
+@dataclass(eq=False)
+class Loop:
+    """A run that is under way.
+
+    Attributes:
+        fabric: device, strategy and precision.
+        network: as the fabric wraps it.
+        optimizer: likewise.
+        average: running mean of the weights.
+        skills: what is learnt, in the order of the draw's sets.
+        draw: which crops come when.
+        recipe: what was told.
+        budget: how long.
+        course: how far it is.
+        files: where curves and the checkpoint go.
+        improved: called when the mean of the weights scores better than ever.
+        tell: called after each step; None: nobody asks.
+    """
+
+    fabric: Fabric
+    network: _FabricModule
+    optimizer: _FabricOptimizer
+    average: Average
+    skills: Sequence[Skill]
+    draw: Draw
+    recipe: Recipe
+    budget: Budget
+    course: Course
+    files: RunFiles
+    improved: Callable[[], None]
+    tell: Tell | None
+    _losses: list[float] = field(default_factory=list)
+
+    def run(self) -> str:
+        """Learn until the budget is used up.
+
+        Returns:
+            Why it ended.
+
+        Raises:
+            TrainError: it was interrupted, or the loss is no number even at a tenth of the learning rate. The best
+                weights so far are kept.
+            SwathError: an item cannot be read.
+        """
+        if self.course.step == 0:
+            self.save()
+        with interruptible() as asked:
+            while True:
+                try:
+                    return self._until_used(asked)
+                except Diverged as error:
+                    if self.course.slowed:
+                        raise TrainError(f"{error} again, at a tenth of the learning rate{self._kept()}") from error
+                    at = self.course.step
+                    self.load()
+                    self.course.slowed = True
+                    warnings.warn(
+                        SwathWarning(
+                            f"{error}; it goes on from step {self.course.step} with a tenth of the learning rate "
+                            f"(was at {at})"
+                        ),
+                        stacklevel=2,
+                    )
+
+    def _until_used(self, asked: Asked) -> str:
+        course, recipe = self.course, self.recipe
+        begun = time.perf_counter() - course.seconds
+        used = self.budget.used(course.step, course.seconds)
+        with closing(read_ahead(self.draw, course.step * recipe.accumulate)) as batches:
+            while used < 1 or course.validated == 0:
+                before = time.perf_counter()
+                loss = self._step(batches, used)
+                course.learning += time.perf_counter() - before
+                course.seconds = time.perf_counter() - begun
+                used = self._agreed(self.budget.used(course.step, course.seconds))
+                if self.tell is not None:
+                    self.tell(Moment.of(course, self.budget, loss))
+                if math.floor(used * recipe.validations) > course.validated or used >= 1:
+                    self.validate(math.floor(used * recipe.validations))
+                    course.seconds = time.perf_counter() - begun
+                    if recipe.patience is not None and course.stale >= recipe.patience:
+                        return f"no better result in {course.stale} validations"
+                if asked.by is not None:
+                    if course.best is None:
+                        self.validate(course.validated)
+                    self.save()
+                    raise TrainError(f"stopped by {asked.by} at step {course.step}{self._kept()}")
+        return "the budget is used up"
+
+    def _step(self, batches: Iterator[Batch], used: float) -> float:
+        """One step of the optimiser.
+
+        Returns:
+            The loss.
+
+        Raises:
+            Diverged: it, or the gradients, are no numbers; the weights are as before.
+        """
+        course, recipe, device = self.course, self.recipe, self.fabric.device
+        lr = recipe.lr * rate(used, recipe.warm_up, recipe.last_rate) * (_SLOWER if course.slowed else 1.0)
+        for group in self.optimizer.param_groups:
+            group["lr"] = lr
+        self.optimizer.zero_grad(set_to_none=True)
+        total: Tensor | float = 0.0
+        for number, batch in enumerate(islice(batches, recipe.accumulate)):
+            skill = self.skills[batch.of]
+            with self.fabric.no_backward_sync(self.network, enabled=number + 1 < recipe.accumulate):
+                loss = skill.loss(self.network, batch, device, recipe.smoothing) / recipe.accumulate
+                self.fabric.backward(loss)
+            total = total + loss.detach()
+            course.pixels += len(batch.samples) * batch.samples[0].image.shape[-2] * batch.samples[0].image.shape[-1]
+        norm = self.fabric.clip_gradients(self.network, self.optimizer, max_norm=recipe.clip, error_if_nonfinite=False)
+        value = float(total)
+        if not math.isfinite(value) or norm is None or not math.isfinite(float(norm)):
+            raise Diverged(f"the loss is no longer a number at step {course.step}")
+        self.optimizer.step()
+        course.step += 1
+        self._losses.append(value)
+        self.average.update(plain(self.network), course.step)
+        return value
+
+    def validate(self, validated: int) -> None:
+        """Score the mean of the weights on all sets, note it in the curves, keep it if it is the best, save."""
+        course = self.course
+        row = {"step": float(course.step), "seconds": round(course.seconds, 1)}
+        row["loss"] = sum(self._losses) / max(1, len(self._losses))
+        row["lr"] = self.optimizer.param_groups[0]["lr"]
+        found: list[float] = []
+        for skill in self.skills:
+            scores = skill.scores(
+                self.average.network, self.fabric.device, self.fabric.autocast, self.recipe.validation_pixels
+            )
+            row |= {f"{skill.card.name}/{key}": value for key, value in scores.items()}
+            found.append(skill.chosen_by(scores, self.recipe.metric))
+        row["score"] = sum(found) / len(found)
+        course.rows.append(row)
+        self._losses.clear()
+        course.validated = max(validated, course.validated)
+        better = course.best is None or row["score"] > course.best
+        course.stale = 0 if better else course.stale + 1
+        if better:
+            course.best, course.best_step = row["score"], course.step
+            self.improved()
+        if self.fabric.is_global_zero:
+            write_table(course, self.files.curves)
+        self.fabric.log_dict(row, step=course.step)
+        self.save()
+
+    def save(self) -> None:
+        """Write the checkpoint, whole or not at all."""
+        temporary = self.files.last.with_suffix(".part")
+        state = {**self._parts(), "course": self.course.to_dict(), "random": torch.get_rng_state()}
+        self.fabric.save(temporary, state)
+        if self.fabric.is_global_zero:
+            temporary.replace(self.files.last)
+        self.fabric.barrier()
+
+    def load(self) -> None:
+        """Become what the checkpoint tells.
+
+        Raises:
+            TrainError: it is damaged, or of another network.
+        """
+        try:
+            found = self.fabric.load(self.files.last, self._parts(), weights_only=True)
+        except (RuntimeError, KeyError, ValueError, EOFError) as error:
+            said = " ".join(str(error).split())[:200]
+            raise TrainError(f"{self.files.last} does not fit this run, begin anew: {said}") from error
+        self.course.take(found["course"])
+        torch.set_rng_state(found["random"])
+
+    def _parts(self) -> dict[str, Any]:
+        return {"network": self.network, "optimizer": self.optimizer, "average": self.average.network}
+
+    def _agreed(self, used: float) -> float:
+        """The first device's clock, where there are several."""
+        return used if self.fabric.world_size == 1 else float(self.fabric.broadcast(used))
+
+    def _kept(self) -> str:
+        best = self.course.best
+        return "" if best is None else f"; the best weights so far (step {self.course.best_step}) are kept, {_GO_ON}"
+
+
+def plain(network: nn.Module) -> nn.Module:
+    """The network inside the wrappers of a strategy."""
+    inner = getattr(network, "module", network)
+    return plain(inner) if inner is not network else network

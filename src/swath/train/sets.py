@@ -1,0 +1,177 @@
+"""`LabelledSet`: a set that is ready to be learnt from: opened, looked through, split by place."""
+
+from __future__ import annotations
+
+import fnmatch
+import os
+import warnings
+from dataclasses import dataclass, replace
+from functools import cached_property
+from pathlib import Path
+
+from swath.data import Dataset, Item, Split, split
+from swath.data import open as open_data
+from swath.errors import SwathWarning, TrainError
+from swath.train.recipe import Part, SetRecipe
+from swath.train.statistics import Statistics, look_through, readable
+
+TRAINED = ("segmentation", "change", "semantic-change", "classification", "regression")
+
+
+@dataclass(frozen=True, eq=False)
+class LabelledSet:
+    """A set that is ready to be learnt from.
+
+    Attributes:
+        recipe: what was said of it.
+        skill: name of its card.
+        dataset: all readable items.
+        split: names of items by part.
+        statistics: of the training part.
+    """
+
+    recipe: SetRecipe
+    skill: str
+    dataset: Dataset
+    split: Split
+    statistics: Statistics
+
+    @cached_property
+    def train(self) -> tuple[Item, ...]:
+        """Items to learn from."""
+        return tuple(self.dataset[name] for name in self.split.train)
+
+    @cached_property
+    def val(self) -> tuple[Item, ...]:
+        """Items to choose the best weights by."""
+        return tuple(self.dataset[name] for name in self.split.val)
+
+
+def open_set(one: SetRecipe, data: str | None, seed: int) -> LabelledSet:
+    """Open, split and look through a set.
+
+    Warns (`SwathWarning`) of items that cannot be read, which take no part, and of classes that training never sees.
+
+    Raises:
+        DataError: the folder is no labelled set.
+        TrainError: there is too little to learn from; the message says what.
+    """
+    dataset = open_data(
+        located(one.folder, data),
+        task=one.task,
+        layout=one.layout,
+        classes=one.classes,
+        label_field=one.label_field,
+        sensor=one.sensor,
+        bands=one.bands,
+        ignore=one.ignore,
+        gsd=one.gsd,
+    )
+    if dataset.task not in TRAINED:
+        raise TrainError(f"{dataset.name} is labelled for {dataset.task}; one trains for {', '.join(TRAINED)}")
+    parts = split_set(dataset, one, data, seed)
+    statistics = look_through(dataset, map(dataset.__getitem__, parts.train))
+    broken = statistics.broken | readable(dataset, map(dataset.__getitem__, parts.val))
+    if broken:
+        name, why = next(iter(broken.items()))
+        warnings.warn(
+            SwathWarning(f"{dataset.name}: {len(broken)} of {len(dataset)} items take no part; {name}: {why}"),
+            stacklevel=2,
+        )
+        parts = replace(
+            parts,
+            train=tuple(name for name in parts.train if name not in broken),
+            val=tuple(name for name in parts.val if name not in broken),
+        )
+    ready = LabelledSet(one, one.skill or dataset.name, dataset, parts, statistics)
+    check(ready)
+    return ready
+
+
+def check(ready: LabelledSet) -> None:
+    """See that there is something to learn, and warn of what cannot be learnt.
+
+    Raises:
+        TrainError: a part is empty, or only one class is labelled.
+    """
+    dataset, parts = ready.dataset, ready.split
+    for part, names in (("train", parts.train), ("val", parts.val)):
+        if not names:
+            raise TrainError(
+                f"{dataset.name}: nothing is left for the part {part!r} ({len(dataset)} items, split {parts.how}); "
+                "label more places, or say val= and test= as smaller shares or as names"
+            )
+    if not dataset.classes:
+        return
+    seen = [label.name for label, count in zip(dataset.classes, ready.statistics.counts, strict=True) if count]
+    if len(seen) < 2:
+        raise TrainError(
+            f"{dataset.name}: only one class is labelled in the training part ({', '.join(seen) or 'none'}), so there "
+            "is nothing to tell apart; label what is not of that class too"
+        )
+    if unseen := [label.name for label in dataset.classes if label.name not in seen]:
+        elsewhere = {position for item in ready.val for position in dataset.counts(item)}
+        where = [name for name in unseen if _position(dataset, name) in elsewhere]
+        told = f"; the validation part has {', '.join(where)}" if where else ""
+        warnings.warn(
+            SwathWarning(
+                f"{dataset.name}: the training part has no {', '.join(unseen)}, so it will not be recognised{told}; "
+                "label more of it, or split otherwise (val=, test=, seed=)"
+            ),
+            stacklevel=2,
+        )
+
+
+def located(folder: str, data: str | None) -> Path:
+    """Where a set lies: an absolute folder, one within `data`, or one of the working folder."""
+    path = Path(os.path.expandvars(folder)).expanduser()
+    if path.is_absolute() or data is None:
+        return path
+    root = os.path.expandvars(data)
+    if "$" in root:
+        raise TrainError(f"data={data!r}: this variable is not set; set it, or say data= (`--data`)")
+    return Path(root).expanduser() / path
+
+
+def split_set(dataset: Dataset, one: SetRecipe, data: str | None, seed: int) -> Split:
+    """The parts that a recipe wants: a file's, or named ones, and the rest by place.
+
+    Raises:
+        TrainError: a pattern fits no item.
+        DataError: the file is no split of this set.
+    """
+    if one.split is not None:
+        return Split.read(located(one.split, data))
+    held = {part: _named(dataset, patterns) for part, patterns in (("val", one.val), ("test", one.test))}
+    taken = held["val"] | held["test"]
+    rest = dataset.subset(item.name for item in dataset.items if item.name not in taken)
+    shares = [part if isinstance(part, float) else 0.0 for part in (one.val, one.test)]
+    if not taken:
+        return split(dataset, seed=seed, val=shares[0], test=shares[1])
+    parts = split(rest, seed=seed, val=shares[0], test=shares[1]) if any(shares) else None
+    return Split(
+        train=tuple(item.name for item in rest.items) if parts is None else parts.train,
+        val=(*sorted(held["val"]), *(parts.val if parts else ())),
+        test=(*sorted(held["test"]), *(parts.test if parts else ())),
+        how="; ".join(filter(None, ["named in the recipe", parts.how if parts else ""])),
+        seed=seed,
+        dataset=dataset.name,
+        hash=dataset.hash,
+        places={item.name: item.place for item in dataset.items},
+    )
+
+
+def _named(dataset: Dataset, part: Part) -> set[str]:
+    if isinstance(part, float):
+        return set()
+    found: set[str] = set()
+    for pattern in part:
+        fitting = {item.name for item in dataset.items if fnmatch.fnmatchcase(item.name, pattern)}
+        if not fitting:
+            raise TrainError(f"{dataset.name}: no item is called {pattern!r}; there is {dataset.items[0].name}")
+        found |= fitting
+    return found
+
+
+def _position(dataset: Dataset, name: str) -> int:
+    return next(position for position, label in enumerate(dataset.classes) if label.name == name)
