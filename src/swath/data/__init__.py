@@ -11,9 +11,11 @@ What a target holds: see `swath.data.sample.Target`.
 from swath.data.augment import Augment
 from swath.data.crops import Crops
 from swath.data.dataset import Dataset
+from swath.data.inspection import inspect
 from swath.data.item import ClassIndex, Item, Label
 from swath.data.masks import MaskLabel, ValuesLabel
 from swath.data.opening import open_folder as open
+from swath.data.report import Finding, Report
 from swath.data.sample import IGNORE, Boxes, Sample, Target
 from swath.data.split_file import Split
 from swath.data.splitting import split
@@ -25,13 +27,16 @@ __all__ = [
     "ClassIndex",
     "Crops",
     "Dataset",
+    "Finding",
     "Item",
     "Label",
     "MaskLabel",
+    "Report",
     "Sample",
     "Split",
     "Target",
     "ValuesLabel",
+    "inspect",
     "open",
     "split",
 ]

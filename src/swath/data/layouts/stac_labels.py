@@ -1,8 +1,8 @@
 """STAC: items whose assets are labels and that name their source; or a collection of labels beside folders of imagery.
 
 Label items are those of the label extension (https://github.com/stac-extensions/label), or any whose assets have the
-role `labels`. Their imagery is that of the item they link to as `source`, or their own. Where the items are not here, as in
-data that come without their catalogue, `labels/ID_*.tif` goes with the folder `ID`.
+role `labels`. Their imagery is that of the item they link to as `source`, or their own. Where the items are not here,
+as in data that come without their catalogue, `labels/ID_*.tif` goes with the folder `ID`.
 """
 
 from __future__ import annotations
