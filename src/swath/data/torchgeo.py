@@ -101,7 +101,8 @@ class SampleLabel:
         if inside is not None:
             part = mask[inside] if is_real else self._positions(mask[inside])
             target[shifted(inside, -window[0].start, -window[1].start)] = part
-        return target
+        made: NDArray[np.int64] | NDArray[np.float32] = target
+        return made
 
     def counts(self, grid: GeoBox) -> Mapping[int, int]:
         """See `Label.counts`."""
