@@ -19,6 +19,7 @@ from swath.data.report import Finding, Report
 from swath.data.sample import IGNORE, Boxes, Sample, Target
 from swath.data.split_file import Split
 from swath.data.splitting import split
+from swath.data.torchgeo import from_torchgeo
 
 __all__ = [
     "IGNORE",
@@ -36,6 +37,7 @@ __all__ = [
     "Split",
     "Target",
     "ValuesLabel",
+    "from_torchgeo",
     "inspect",
     "open",
     "split",

@@ -13,6 +13,7 @@ from swath.data.masks import Coding
 from swath.data.sample import IGNORE
 from swath.errors import DataError
 from swath.models.gives import ClassLabel
+from swath.scene.words import percent
 
 _YES_NO = {"change": ("unchanged", "changed")}
 _BLURRED = 0.02
@@ -64,7 +65,7 @@ def class_table(contents: Mapping[Path, Contents], asked: Asked, task: str) -> C
     if len(blank) > (-1 in blank):
         share = sum(total[number] for number in blank) / total.total()
         words = listing([_word(number, is_colour) for number in sorted(blank) if number != -1])
-        notes.append(f"masks: {words} mean{'s' if len(blank) == 1 else ''} unlabelled, {share:.1%} of the pixels")
+        notes.append(f"masks: {words} mean{'s' if len(blank) == 1 else ''} unlabelled, {percent(share)} of the pixels")
     return ClassTable(classes, Coding(tuple(sorted({**positions, **blank}.items())), is_colour), tuple(notes))
 
 

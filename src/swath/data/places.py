@@ -133,15 +133,9 @@ def placed(data: Dataset, tell: Tell | None = None) -> tuple[Dataset, str]:
     """The data with the place of each item by where it lies, by its name where it lies nowhere; and how, in words."""
     import shapely
 
-    outlines: dict[int, BaseGeometry] = {}
-    some = data.items[:: max(1, len(data) // _LOOK)]
-    if all(_outline(data, item) is None for item in some):
+    outlines = outlines_of(data, tell)
+    if not outlines:
         return data, data.placing
-    for at, item in enumerate(data.items):
-        if (outline := _outline(data, item)) is not None:
-            outlines[at] = outline
-        if tell is not None:
-            tell(at + 1, len(data.items))
     # Kilometres, near enough for neighbours: degrees of longitude shrink with the cosine of the latitude.
     shapes = list(outlines.values())
     middle = math.cos(math.radians(float(np.median([shape.centroid.y for shape in shapes]))))
@@ -149,10 +143,24 @@ def placed(data: Dataset, tell: Tell | None = None) -> tuple[Dataset, str]:
     # Edges that meet may miss each other by rounding.
     found, how = places_of([shape.buffer(math.sqrt(shape.area) * 0.002) for shape in flat])
     places = dict(zip(outlines, found, strict=True))
-    items = tuple(replace(item, place=places.get(at, item.place)) for at, item in enumerate(data.items))
+    items = tuple(replace(item, place=places.get(item.name, item.place)) for item in data.items)
     rest = len(items) - len(outlines)
     more = f"; {rest} that lie nowhere by their {data.placing}" if rest else ""
     return replace(data, items=items), f"position: {how}{more}"
+
+
+def outlines_of(data: Dataset, tell: Tell | None = None) -> dict[str, BaseGeometry]:
+    """Where items lie in longitude and latitude, by name; those that lie nowhere or cannot be opened are left out."""
+    outlines: dict[str, BaseGeometry] = {}
+    some = data.items[:: max(1, len(data) // _LOOK)]
+    if all(_outline(data, item) is None for item in some):
+        return outlines
+    for at, item in enumerate(data.items):
+        if (outline := _outline(data, item)) is not None:
+            outlines[item.name] = outline
+        if tell is not None:
+            tell(at + 1, len(data.items))
+    return outlines
 
 
 def _outline(data: Dataset, item: Item) -> BaseGeometry | None:

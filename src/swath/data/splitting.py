@@ -15,10 +15,12 @@ from swath.data.fingerprint import digests
 from swath.data.groups import linked, same
 from swath.data.layouts import listing
 from swath.data.places import Tell, placed
+from swath.data.report import Report
 from swath.data.split_file import PARTS, Split
 from swath.errors import DataError
 
 By = Literal["auto", "given", "place", "name"]
+Pairs = Sequence[tuple[str, str]]
 _WORK = 2000
 """Places to try in all starts of the search together."""
 
@@ -30,6 +32,7 @@ def split(
     val: float = 0.15,
     test: float = 0.15,
     by: By = "auto",
+    report: Report | None = None,
     progress: Tell | None = None,
 ) -> Split:
     """Part the places of a data set, with about equal shares of every class.
@@ -45,6 +48,8 @@ def split(
         val: share of the items to tune by.
         test: share of the items to score by.
         by: `given`: only as the data part themselves; `place`: leave that aside; `name`: leave positions aside too.
+        report: of `inspect`; only the items that it keeps are parted, and images that it found nearly the same share a
+            place.
         progress: called with what is done and what is to do.
 
     Raises:
@@ -56,15 +61,18 @@ def split(
         raise DataError(
             f"val={val:g} and test={test:g} must leave something for training: shares from 0, below 1 in sum"
         )
+    alike: tuple[tuple[str, str], ...] = ()
+    if report is not None:
+        data, alike = data.subset(report.keep), report.alike
     wanted = {"train": 1 - val - test, "val": val, "test": test}
     if by == "given" and not data.parts:
         raise DataError(f"{data.name}: nothing in it parts it; say by='auto'")
     if by in ("auto", "given") and data.parts:
-        return _given(data, seed, wanted, progress)
-    return _by_place(data, seed, wanted, progress, by_name=by == "name")
+        return _given(data, seed, wanted, alike, progress)
+    return _by_place(data, seed, wanted, alike, progress, by_name=by == "name")
 
 
-def _given(data: Dataset, seed: int, wanted: dict[str, float], progress: Tell | None) -> Split:
+def _given(data: Dataset, seed: int, wanted: dict[str, float], alike: Pairs, progress: Tell | None) -> Split:
     """As folders or lists say; a part that they lack is taken from the places of `train`."""
     has = set(data.parts.values())
     how = f"as the folders or names of the data say ({listing(part for part in PARTS if part in has)})"
@@ -79,6 +87,7 @@ def _given(data: Dataset, seed: int, wanted: dict[str, float], progress: Tell | 
             data.subset(names["train"]),
             seed,
             {part: wanted[part] if part == "train" or part in lacking else 0.0 for part in PARTS},
+            alike,
             progress,
         )
         names |= {"train": rest.train} | {part: rest.part(part) for part in lacking}
@@ -89,12 +98,20 @@ def _given(data: Dataset, seed: int, wanted: dict[str, float], progress: Tell | 
 
 
 def _by_place(
-    data: Dataset, seed: int, wanted: dict[str, float], progress: Tell | None, *, by_name: bool = False
+    data: Dataset,
+    seed: int,
+    wanted: dict[str, float],
+    alike: Pairs,
+    progress: Tell | None,
+    *,
+    by_name: bool = False,
 ) -> Split:
     data, how = (data, data.placing) if by_name else placed(data, progress)
-    data, copies = _with_copies(data)
+    data, copies, near = _with_copies(data, alike)
     if copies:
         how += f"; {copies} images that are the same byte for byte share their places"
+    if near:
+        how += f"; so do {near} pairs that look nearly the same"
     places = sorted({item.place for item in data.items})
     asked = [part for part in PARTS if wanted[part] > 0]
     if len(places) < len(asked):
@@ -129,17 +146,18 @@ def _whole(made: Split, wanted: dict[str, float], data: Dataset) -> Split:
     return made
 
 
-def _with_copies(data: Dataset) -> tuple[Dataset, int]:
-    """Places joined that hold the same image, and how many images are copies."""
+def _with_copies(data: Dataset, alike: Pairs) -> tuple[Dataset, int, int]:
+    """Places joined that hold the same image or nearly; how many images are copies, and how many pairs are near."""
     known = digests(data)
     keys = [known[item.images[0]] for item in data.items]
-    times = Counter(keys)
-    copies = sum(count for count in times.values() if count > 1)
-    if not copies:
-        return data, 0
-    groups = linked(len(keys), [*same(keys), *same([item.place for item in data.items])])
+    copies = sum(count for count in Counter(keys).values() if count > 1)
+    at = {item.name: i for i, item in enumerate(data.items)}
+    near = [(at[a], at[b]) for a, b in alike if a in at and b in at and keys[at[a]] != keys[at[b]]]
+    if not copies and not near:
+        return data, 0, 0
+    groups = linked(len(keys), [*same(keys), *near, *same([item.place for item in data.items])])
     items = tuple(replace(item, place=data.items[group].place) for item, group in zip(data.items, groups, strict=True))
-    return replace(data, items=items), copies
+    return replace(data, items=items), copies, len(near)
 
 
 def _amounts(data: Dataset, places: Sequence[str]) -> NDArray[np.float64]:
