@@ -1,5 +1,7 @@
 """The command line: one verb per file. A new verb is a file with a function of its name, and its name in `VERBS`.
 
+Where a verb has verbs of its own, a `typer.Typer` stands in the function's place.
+
 Exit codes: 0 well, 1 an input that cannot be used (one line on stderr says why and what to do), 2 a wrong command line.
 """
 
@@ -17,7 +19,7 @@ from typer.core import TyperGroup
 from swath.cli.words import as_options
 from swath.errors import SwathError, SwathWarning
 
-VERBS = ("info", "look", "predict", "evaluate", "verify", "convert", "models", "sensors")
+VERBS = ("info", "look", "predict", "evaluate", "verify", "convert", "data", "models", "sensors")
 
 _ClickError = cast("type[Exception]", typer.BadParameter.__mro__[2])
 """Base of click's errors, wherever this version of typer keeps its click."""
@@ -77,7 +79,11 @@ def _show_warning(message: Warning | str, category: type[Warning], *place: Any, 
 
 app = typer.Typer(cls=_Verbs, no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False)
 for _verb in VERBS:
-    app.command(_verb)(getattr(import_module(f"swath.cli.{_verb}"), _verb))
+    _made = getattr(import_module(f"swath.cli.{_verb}"), _verb)
+    if isinstance(_made, typer.Typer):
+        app.add_typer(_made, name=_verb)
+    else:
+        app.command(_verb)(_made)
 
 
 def _version(wanted: bool) -> None:

@@ -11,12 +11,15 @@ if TYPE_CHECKING:
     from rich.console import RenderableType
     from rich.table import Table
 
-_ONE = re.compile(r"\b(sensor|grid|complex|resampling|gsd|units|stitch|precision)='([^']*)'")
+_ONE = re.compile(r"\b(sensor|grid|complex|resampling|gsd|units|stitch|precision|task|layout|by)='([^']*)'")
 _METRES = re.compile(r"\bgsd=([\d.]+)")
 _PAIRS = re.compile(r"\bbands=\{([^{}]*)\}")
 _PLACES = re.compile(r"\bdates=\[(\d{1,3}(?:, \d{1,3})*)\]")
 _SEVERAL = re.compile(r"\b(bands|dates)=\[([^\[\](]*)\]")
 _INPUTS = re.compile(r"\{'[^']*': \.\.\.(?:, ('[^{}]*))?\}")
+_NAMED = re.compile(r"\bclasses=\{number: name(, \.\.\.)?\}")
+_NUMBERS = re.compile(r"\b(ignore|val|test)=\[?(\d+(?:, \d+)*)\]?")
+_BARE = re.compile(r"\b(classes|ignore|sensor|bands|gsd|layout|label_field)=(\[\.\.\.\])?(?=[ ,;:)]|$)")
 _PLAIN = re.compile(r"\b(overwrite|resume)=True(?: \(`--\w+`\))?")
 
 
@@ -28,6 +31,9 @@ def as_options(message: str) -> str:
     message = _ONE.sub(lambda m: f"--{m[1]} {m[2]}", message)
     message = _SEVERAL.sub(lambda m: f"--{m[1]} " + re.sub(r"[\s']", "", m[2]), message)
     message = _INPUTS.sub(lambda m: re.sub(r"'([^']*)': \.\.\.,?", r"--input \1=PATH", m[1] or ""), message)
+    message = _NAMED.sub("--classes NUMBER=NAME,...", message)
+    message = _NUMBERS.sub(lambda m: f"--{m[1]} {m[2].replace(' ', '')}", message)
+    message = _BARE.sub(lambda m: f"--{m[1].replace('_', '-')}" + (" A,B,..." if m[2] else ""), message)
     return _PLAIN.sub(lambda m: f"--{m[1]}", message)
 
 
