@@ -15,6 +15,10 @@ from torch import Tensor, nn
 _RELU_GAIN = 1.7139588594436646
 """1 / standard deviation of a rectified normal variable."""
 
+_LENGTH = 4.0
+"""Of kernels at the start. Only their direction counts; the longer they are, the less a step of an optimiser turns them.
+Measured at a learning rate of 0.002: at 1 training is unstable, at 16 it is slow."""
+
 
 class ConditionedConv(nn.Module):
     """A convolution after a rectifier: `conv(relu(x))`, with standardised weights that a condition scales and shifts.
@@ -45,6 +49,8 @@ class ConditionedConv(nn.Module):
         super().__init__()
         self.stride, self.padding, self.rectify = stride, kernel // 2, rectify
         self.weight = nn.Parameter(torch.randn(out_channels, in_channels, kernel, kernel))
+        with torch.no_grad():
+            self.weight.mul_(_LENGTH / (in_channels**0.5 * kernel))
         self.gain = nn.Parameter(torch.full((out_channels,), gain))
         self.bias = nn.Parameter(torch.zeros(out_channels)) if bias else None
         self.film = nn.Linear(condition, 2 * out_channels, bias=False)
@@ -57,7 +63,9 @@ class ConditionedConv(nn.Module):
             fan_in = self.weight[0].numel()
             variance, mean = torch.var_mean(self.weight, (1, 2, 3), keepdim=True, correction=0)
             gain = self.gain * (1 + scale) * (_RELU_GAIN if self.rectify else 1.0)
-            weight = (self.weight - mean) * (gain[:, None, None, None] * torch.rsqrt(variance * fan_in + 1e-4))
+            # After a rectifier all channels have a mean, which should not add up; elsewhere a sum may be what matters.
+            weight = self.weight - mean if self.rectify else self.weight
+            weight = weight * (gain[:, None, None, None] * torch.rsqrt(variance * fan_in + 1e-4))
             return weight, shift if self.bias is None else self.bias + shift
 
     def forward(self, x: Tensor, condition: Tensor) -> Tensor:

@@ -43,9 +43,9 @@ class SpectralConv(nn.Module):
         self.stride, self.padding = stride, (kernel - stride) // 2
         encode, mix = nn.Linear(2 * len(_CYCLES_PER_OCTAVE) + 1, 64), nn.Linear(64, rank)
         nn.init.normal_(encode.weight, std=0.7)
-        nn.init.normal_(mix.weight, std=(8.0 / rank / 64) ** 0.5)
+        nn.init.normal_(mix.weight, std=0.1 / rank**0.5)
         self.mix = nn.Sequential(encode, nn.SiLU(), mix)
-        self.kernels = nn.Parameter(torch.randn(rank, out_channels, kernel, kernel) / kernel)
+        self.kernels = nn.Parameter(_waves(rank, out_channels, kernel))
         self.bias = nn.Parameter(torch.zeros(out_channels))
 
     def weight(self, wavelengths: Tensor) -> Tensor:
@@ -58,3 +58,12 @@ class SpectralConv(nn.Module):
     def forward(self, x: Tensor, wavelengths: Tensor) -> Tensor:
         """`[B, C, H, W]` at wavelengths `[C]` in nm -> `[B, O, H / stride, W / stride]`."""
         return F.conv2d(x, self.weight(wavelengths).to(x.dtype), self.bias.to(x.dtype), self.stride, self.padding)
+
+
+def _waves(rank: int, out_channels: int, side: int) -> Tensor:
+    """Random kernels in which fine waves are the stronger the fainter they are in images, where neighbours agree."""
+    at = torch.arange(side)
+    waves = torch.cos(math.pi / side * at[:, None] * (at + 0.5)) * (2 / side) ** 0.5
+    waves[0] /= 2**0.5
+    strength = (1 + 2 * torch.hypot(at[:, None].float(), at.float())) / 3
+    return torch.einsum("rouv,uk,vl->rokl", torch.randn(rank, out_channels, side, side) * strength, waves, waves) / side

@@ -10,6 +10,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from swath.errors import CardError
 from swath.nn.conditioned import ConditionedConv
 from swath.nn.names import NameEmbedding
 from swath.nn.spectral import SpectralConv
@@ -170,7 +171,9 @@ class Unified(nn.Module):
         series = image[:, None] if image.ndim == 4 else image
         batch, dates, bands, height, width = series.shape
         if len(wavelengths) != bands:
-            raise ValueError(f"the image has {bands} bands, and {len(wavelengths)} wavelengths were given")
+            raise CardError(
+                f"the image has {bands} bands, and {len(wavelengths)} wavelengths were given; give one for each"
+            )
         pad = (0, -width % self.multiple, 0, -height % self.multiple)
         x = F.pad(series.flatten(0, 1), pad).contiguous(memory_format=torch.channels_last)
         condition = self._condition(gsd, task, classes)

@@ -21,7 +21,7 @@ TASKS: tuple[Task, ...] = ("segmentation", "change", "semantic-change")
 
 _SIZES: dict[str, dict[str, Any]] = {
     "nano": {"widths": (24, 32, 64, 96), "encoder_depths": (1, 1, 1, 1), "decoder_depths": (1, 1, 1, 0)},
-    "tiny": {"widths": (32, 64, 128, 192), "encoder_depths": (1, 1, 2, 2), "decoder_depths": (1, 1, 1, 0)},
+    "tiny": {"widths": (32, 64, 128, 160), "encoder_depths": (1, 1, 2, 2), "decoder_depths": (1, 1, 1, 0)},
     "small": {"widths": (48, 96, 192, 320), "encoder_depths": (1, 2, 2, 2), "decoder_depths": (1, 1, 1, 0)},
     "base": {"widths": (64, 128, 256, 512), "encoder_depths": (1, 2, 3, 2), "decoder_depths": (1, 1, 2, 0)},
 }

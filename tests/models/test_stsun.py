@@ -1,0 +1,165 @@
+"""The unified network: any bands, dates, size and classes, in one set of weights."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from torch import Tensor, nn
+
+from swath.errors import CardError
+from swath.models import find, names
+from swath.nn.names import NameEmbedding, pieces
+from swath.nn.spectral import POLARISATION_NM, encode_wavelengths
+
+SMALL: dict[str, Any] = {"widths": (8, 12, 16), "encoder_depths": (1, 1, 1), "decoder_depths": (1, 0, 0)}
+RGB = torch.tensor([665.0, 560.0, 490.0])
+
+
+@pytest.fixture
+def net() -> nn.Module:
+    torch.manual_seed(0)
+    network = find("stsun").build(**SMALL).eval()
+    for module in network.modules():  # a trained network heeds what it is asked
+        if hasattr(module, "film"):
+            nn.init.normal_(module.film.weight, std=0.2)
+    return network
+
+
+@pytest.fixture
+def pair(own_data: Path) -> Tensor:
+    """Two dates of one place `[1, 2, 4, 71, 53]`, blue, green, red and near infrared."""
+    import rasterio
+
+    dates = []
+    for name in ("paris_2015.tif", "paris_2018.tif"):
+        with rasterio.open(own_data / name) as source:
+            dates.append(source.read()[:, :71, :53].astype(np.float32))
+    return (torch.from_numpy(np.stack(dates))[None] / 1e4 - 0.13) / 0.05
+
+
+S2 = torch.tensor([490.0, 560.0, 665.0, 842.0])
+
+
+def test_sizes() -> None:
+    assert {"stsun", "stsun-nano", "stsun-tiny", "stsun-small", "stsun-base"} <= set(names("change"))
+    counts = [
+        sum(p.numel() for p in find(f"stsun-{s}").build().parameters()) for s in ("nano", "tiny", "small", "base")
+    ]
+    assert counts == sorted(counts)
+    assert counts[1] <= 2.8e6
+    with pytest.raises(CardError, match="must have the same length; found 2, 1 and 1"):
+        find("stsun").build(widths=(8, 8), encoder_depths=(1,), decoder_depths=(1,))
+
+
+@pytest.mark.parametrize("task", ["segmentation", "change"])
+@pytest.mark.parametrize("dates", [1, 2, 5])
+@torch.inference_mode()
+def test_any_bands_dates_and_size(net: nn.Module, task: str, dates: int) -> None:
+    for bands, height, width in ((1, 7, 33), (13, 40, 17)):
+        image, nm = torch.rand(2, dates, bands, height, width), torch.linspace(440, 12000, bands)
+        answer = net(image, wavelengths=nm, days=torch.arange(dates), gsd=10.0, task=task, classes=("a", "b", "c"))
+        assert answer.shape == (2, 3, height, width)
+        assert bool(answer.isfinite().all())
+        if dates == 1:
+            assert torch.equal(answer, net(image[:, 0], wavelengths=nm, gsd=10.0, task=task, classes=("a", "b", "c")))
+
+
+@torch.inference_mode()
+def test_order_of_bands_does_not_matter_and_wavelengths_do(net: nn.Module, pair: Tensor) -> None:
+    answer = net(pair, wavelengths=S2, task="change", classes=("change",))
+    turned = net(pair[:, :, [2, 3, 0, 1]], wavelengths=S2[[2, 3, 0, 1]], task="change", classes=("change",))
+    torch.testing.assert_close(turned, answer, rtol=0, atol=1e-4)
+    other = net(pair, wavelengths=S2.flip(0), task="change", classes=("change",))
+    assert (other - answer).abs().max() > 0.1 * answer.std()
+    with pytest.raises(CardError, match="4 bands, and 3 wavelengths"):
+        net(pair, wavelengths=RGB)
+
+
+@torch.inference_mode()
+def test_change_does_not_depend_on_order_and_is_seen(net: nn.Module, pair: Tensor) -> None:
+    ask = {"wavelengths": S2, "task": "change", "classes": ("change",)}
+    answer = net(pair, **ask)
+    torch.testing.assert_close(net(pair.flip(1), **ask), answer, rtol=0, atol=1e-4)
+    same = net(pair[:, [0, 0]], **ask)
+    assert (same - answer).abs().max() > 0.1 * answer.std()
+
+
+@torch.inference_mode()
+def test_semantic_change_tells_first_from_last(net: nn.Module, pair: Tensor) -> None:
+    ask = {"wavelengths": S2, "task": "semantic-change", "classes": ("water", "land", "road")}
+    change, before, after = net(pair, days=torch.tensor([0.0, 400.0]), **ask)
+    assert change.shape == (1, 1, 71, 53)
+    assert before.shape == after.shape == (1, 3, 71, 53)
+    assert not torch.allclose(before, after)
+    again = net(pair.flip(1), days=torch.tensor([400.0, 0.0]), **ask)
+    for one, other in zip(again, (change, before, after), strict=True):
+        torch.testing.assert_close(one, other, rtol=0, atol=1e-4)
+
+
+@torch.inference_mode()
+def test_what_is_asked_is_heeded(net: nn.Module, pair: Tensor) -> None:
+    ask = {"wavelengths": S2, "task": "segmentation", "gsd": 10.0, "classes": ("water", "bare soil")}
+    answer = net(pair[:, 0], **ask)
+    torch.testing.assert_close(net(pair[:, 0], **ask | {"classes": ("bare soil", "water")}).flip(1), answer)
+    for changed in ({"task": "change"}, {"gsd": 0.3}, {"classes": ("water", "forest")}):
+        assert (net(pair[:, 0], **ask | changed) - answer).abs().max() > 1e-3
+    near = net(pair[:, 0], **ask | {"gsd": 10.5})
+    far = net(pair[:, 0], **ask | {"gsd": 40.0})
+    assert (near - answer).abs().mean() < 0.3 * (far - answer).abs().mean()
+
+
+def test_a_new_class_is_learnt_by_its_name_alone(net: nn.Module, pair: Tensor) -> None:
+    image, truth = pair[:, 0], (pair[:, 0, 3:] > 0).float()
+    for parameter in net.parameters():
+        parameter.requires_grad_(False)
+    net.names.requires_grad_(True)
+    optimiser = torch.optim.Adam(net.names.parameters(), lr=0.05)
+    losses = []
+    for _ in range(25):
+        logits = net(image, wavelengths=S2, task="segmentation", classes=("bright",))
+        losses.append(nn.functional.binary_cross_entropy_with_logits(logits, truth))
+        optimiser.zero_grad()
+        losses[-1].backward()
+        optimiser.step()
+    assert losses[-1] < 0.9 * losses[0]
+
+
+def test_no_batch_has_a_say(net: nn.Module, pair: Tensor) -> None:
+    images = torch.cat([pair[:, 0], 5 * pair[:, 1]])
+    with torch.no_grad():
+        alone = net(images[:1], wavelengths=S2)
+        net.train()
+        torch.testing.assert_close(net(images, wavelengths=S2)[:1], alone, rtol=0, atol=1e-4)
+        assert torch.equal(net(images, wavelengths=S2), net(images, wavelengths=S2)), "nothing is drawn by lot"
+
+
+@torch.inference_mode()
+def test_bfloat16_is_near(net: nn.Module, pair: Tensor) -> None:
+    answer = net(pair, wavelengths=S2, task="change", classes=("change",))
+    with torch.autocast("cpu", torch.bfloat16):
+        half = net(pair, wavelengths=S2, task="change", classes=("change",))
+    assert (half.float() - answer).abs().mean() < 0.05 * answer.std()
+
+
+def test_wavelengths_are_encoded_smoothly_and_apart() -> None:
+    nm = [443.0, 490.0, 492.0, 560.0, 665.0, 842.0, 1610.0, 2190.0, 10900.0, *POLARISATION_NM.values()]
+    codes = encode_wavelengths(torch.tensor(nm))
+    apart = torch.cdist(codes, codes) + 10 * torch.eye(len(nm))
+    assert apart[1, 2] < 0.15
+    apart[1, 2] = apart[2, 1] = 10
+    assert apart.min() > 0.3
+
+
+def test_names_share_pieces() -> None:
+    assert pieces("Bare-Soil") == pieces("bare soil")
+    assert {"bare", "soil", "<ba", "il>"} <= set(pieces("bare soil"))
+    torch.manual_seed(0)
+    embed = NameEmbedding(64)
+    building, buildings, water = embed(("building", "buildings", "water"))
+    cosine = nn.functional.cosine_similarity
+    assert cosine(building, buildings, dim=0) > 0.4 > cosine(building, water, dim=0)
+    assert embed(("building",)).shape == (1, 64)
