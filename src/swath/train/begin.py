@@ -13,6 +13,7 @@ from swath.models.card import Card
 from swath.models.header import NetworkSpec
 from swath.models.model import Model
 from swath.models.strict import LoadReport, load_strict
+from swath.train.light import with_light
 from swath.train.recipe import Recipe
 
 if TYPE_CHECKING:
@@ -110,6 +111,8 @@ def _settled(network: nn.Module, card: Card, stacked: bool) -> Card:
     if not stacked and len(positional) > 1:
         card = _given(card, "arguments")
     card = card.with_(takes=takes)
+    if "wavelengths" in takes:
+        card = with_light(card)
     return card.with_(tile=tile_rule(network, card))
 
 

@@ -53,7 +53,9 @@ class Skill:
         weights = None
         if recipe.class_weights != "none" and card.output.classes and card.task != "semantic-change":
             weights = torch.from_numpy(class_weights(one.statistics.counts, recipe.class_weights))
-        return cls(one, model, trained_task(card), weights)
+        made = cls(one, model, trained_task(card), weights)
+        _ = made.context  # what the network must be told and nobody knows is found out before hours have passed
+        return made
 
     @property
     def card(self) -> Card:
