@@ -66,7 +66,7 @@ def test_half_of_a_turned_box_is_ignored_by_its_area_and_not_by_that_around_it()
 def test_oddities_are_counted() -> None:
     label = BoxesLabel(upright((0, 0, 5, 5), (-9, 0, 5, 5), (90, 0, 99, 5), (1, 1, 1.5, 1.5)))
     found = label.oddities(GRID)
-    assert {what.split(",")[0]: times for what, times in found.items()} == {
+    assert {what.split(";")[0]: times for what, times in found.items()} == {
         "objects lie outside their image": 1,
         "objects reach beyond their image": 1,
         "objects cover less than a pixel": 1,

@@ -46,7 +46,7 @@ def test_axis_ships(shared_data: Path) -> None:
     named = swath.data.open(shared_data / "inshore_ships", layout="axis_boxes", classes={2: "ship"})
     assert [one.name for one in named.classes] == ["ship"]
     assert sum(named.counts(item).get(0, 0) for item in named.items) in (839, 840)
-    assert any("without a name" in note for note in named.notes)
+    assert any("have no name" in note for note in named.notes)
     with pytest.raises(DataError, match=r"classes=\{number: name\}"):
         swath.data.open(shared_data / "inshore_ships", layout="axis_boxes", classes=["boat", "ship"])
 

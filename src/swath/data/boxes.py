@@ -142,7 +142,7 @@ class BoxesLabel:
         return self._counts
 
     def oddities(self, grid: GeoBox) -> Mapping[str, int]:
-        """How many objects are odd, by what is odd and what is done about it."""
+        """How many objects are odd, by what is odd; and what is done about it."""
         boxes = self.on(grid)
         if not len(boxes):
             return {}
@@ -152,8 +152,8 @@ class BoxesLabel:
         beyond = (x1 <= 0) | (y1 <= 0) | (x0 >= width) | (y0 >= height)
         across = ~beyond & ((x0 < -slack) | (y0 < -slack) | (x1 > width + slack) | (y1 > height + slack))
         found = {
-            "objects lie outside their image, and are left out": beyond,
-            "objects reach beyond their image, and are cut at its edge": across,
-            "objects cover less than a pixel": areas(boxes) < 1,
+            "objects lie outside their image; left out": beyond,
+            "objects reach beyond their image; cut at its edge": across,
+            "objects cover less than a pixel; kept": areas(boxes) < 1,
         }
         return {what: int(which.sum()) for what, which in found.items() if which.any()}

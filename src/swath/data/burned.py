@@ -76,11 +76,11 @@ def found_of(
             parts[name] = part
     notes = [note for source in every if source.path in used for note in _notes(source, used[source.path])]
     if any(len(one.place.images) > 1 for one in touched):
-        notes.append("images on one grid are taken as dates of one place")
+        notes.append("there are images on one grid; they are taken as dates of one place")
     if len(classes.labels) == 1:
         only = classes.labels[0].name
         notes.append(
-            f"{only!r} is the only class: say classes=['background', {only!r}] to tell it from all other pixels"
+            f"{only!r} is the only class; say classes=['background', {only!r}] to tell it from all other pixels"
         )
     return Found("segmentation", classes.labels, tuple(items), tuple(strays), parts, (*notes, *classes.notes))
 
@@ -100,7 +100,7 @@ def _notes(source: Shapes, used: set[int]) -> list[str]:
     if source.frame.crs is None:
         notes.append(f"{name}: tells no CRS; that of the images is taken")
     for (a, b), times in overlaps(source.geometries, source.names).most_common(_MOST_OVERLAPS):
-        notes.append(f"{name}: {times} shapes of {a!r} and {b!r} overlap: the smaller one counts")
+        notes.append(f"{name}: {times} shapes of {a!r} and {b!r} overlap; the smaller one counts")
     return notes
 
 

@@ -60,7 +60,7 @@ def classes_of(
         isinstance(asked.classes, tuple) and BACKGROUND in asked.classes
     )
     unnamed = sorted(int(one) for one in found if int(one) not in names)
-    notes = (f"classes without a name are left out: {listing(map(str, unnamed))}",) if unnamed else ()
+    notes = (f"classes {listing(map(str, unnamed))} have no name; they are left out",) if unnamed else ()
     shift = 1 if rest and 0 in names else 0
     labels = [ClassLabel(value=number + shift, name=name) for number, name in sorted(names.items())]
     if rest:
@@ -93,7 +93,7 @@ def _of_names(
     dropped = [f"{name} ({found[name]})" for name in sorted(found) if name not in names]
     notes = near_names(found)
     if dropped:
-        notes = (*notes, f"classes that were not asked for are left out: {listing(dropped)}")
+        notes = (*notes, f"classes {listing(dropped)} were not asked for; they are left out")
     labels = tuple(ClassLabel(value=value, name=name) for value, name in zip(values, names, strict=True))
     return Classes(labels, {name: at for at, name in enumerate(names) if name in found}, notes)
 
@@ -126,7 +126,7 @@ def near_names(found: Mapping[str, int]) -> tuple[str, ...]:
     """A sentence for each pair of names that look like one misspelled."""
     names = sorted(found)
     return tuple(
-        f"classes {a!r} ({found[a]}) and {b!r} ({found[b]}) are named almost alike: they are taken as two; if they are "
+        f"classes {a!r} ({found[a]}) and {b!r} ({found[b]}) are named almost alike; they are taken as two: if they are "
         "one, mend the labels"
         for i, a in enumerate(names)
         for b in names[i + 1 :]

@@ -8,6 +8,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from itertools import pairwise
 from typing import Any
 
+from swath.data.boxes import BoxesLabel
 from swath.data.dataset import Dataset
 from swath.data.item_facts import ItemFacts
 from swath.data.layouts import listing
@@ -52,6 +53,7 @@ def findings_of(
     yield from _likeness(data, facts, alike)
     yield from _shifted(data, sound)
     yield from _pixels(data, sound)
+    yield from _odd_boxes(data, sound)
     yield from (Finding("note", *_halves(note)) for note in data.notes)
 
 
@@ -208,6 +210,21 @@ def _pixels(data: Dataset, facts: Sequence[ItemFacts]) -> Iterator[Finding]:
         yield Finding("units", what, "read as plain numbers; sensor= says it, such as sensor='sentinel-2-l2a'")
     if len({one.dtypes for one in facts}) > 1:
         yield Finding("dtypes", "images are stored in different types", "each is read as its own file says")
+
+
+def _odd_boxes(data: Dataset, facts: Sequence[ItemFacts]) -> Iterator[Finding]:
+    """Objects that do not lie within their images."""
+    times: Counter[str] = Counter()
+    where: dict[str, list[str]] = defaultdict(list)
+    for one in facts:
+        label = data[one.name].label
+        if isinstance(label, BoxesLabel):
+            for kind, count in label.oddities(data.scene(data[one.name]).grid).items():
+                times[kind] += count
+                where[kind].append(one.name)
+    for kind, count in times.items():
+        what, _, action = kind.partition("; ")
+        yield Finding("boxes", f"{count} {what} ({listing(where[kind], 3)})", action, tuple(where[kind]))
 
 
 def _halves(note: str) -> tuple[str, str]:

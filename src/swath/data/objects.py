@@ -112,9 +112,12 @@ def found_of(
     empty = sum(not one.names for one in here.values())
     said = [*notes, *(f"{times} {what}" for what, times in sorted(odd.items())), *classes.notes]
     if empty:
-        said.append(f"{empty} images bear labels without any object: they are taken as empty")
+        said.append(f"{empty} images bear labels without any object; they are taken as empty")
     if segment and classes.background is not None:
-        said.append("pixels outside all objects are of class 'background'; say classes= without it to leave them out")
+        said.append(
+            "pixels outside all objects bear no label; they are of class 'background': say classes= without it to "
+            "leave them out"
+        )
     return Found(task, classes.labels, tuple(items), (*strays, *lone), parts, tuple(said))
 
 
@@ -126,9 +129,9 @@ def _boxes(one: Marked, classes: Classes, odd: Counter[str]) -> Boxes:
         if name not in classes.position:
             continue
         if not np.isfinite(outline).all() or (outline.max(axis=0) <= outline.min(axis=0)).any():
-            odd["objects have no extent: they are left out"] += 1
+            odd["objects have no extent; they are left out"] += 1
         elif (key := (outline.astype(np.float32).tobytes(), name)) in seen:
-            odd["objects are told twice: they are taken once"] += 1
+            odd["objects are told twice; they are taken once"] += 1
         else:
             seen.add(key)
             outlines.append(outline)

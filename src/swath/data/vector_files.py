@@ -80,23 +80,23 @@ def read_shapes(path: Path, field: str | None, buffer: float | None) -> Shapes |
     column = _column(path, frame, field, notes)
     if column is None:
         names = np.full(len(frame), "object", dtype=object)
-        notes.append(f"{path.name}: has no column of classes: all shapes are of class 'object'")
+        notes.append(f"{path.name}: has no column of classes; all shapes are of class 'object'")
     else:
         names = np.array([_as_name(value) for value in frame[column]], dtype=object)
         notes += _contradictions(path, frame, column, names)
-    series, names = _without(path, frame.geometry, names, names == "", f"have no {column}: they are left out", notes)
+    series, names = _without(path, frame.geometry, names, names == "", f"have no {column}; they are left out", notes)
     gone = np.asarray(series.isna() | series.is_empty)
-    series, names = _without(path, series, names, gone, "have no shape: they are left out", notes)
+    series, names = _without(path, series, names, gone, "have no shape; they are left out", notes)
     flat = np.asarray(series.geom_type.isin(["Point", "MultiPoint", "LineString", "MultiLineString", "LinearRing"]))
     if flat.any() and buffer is not None:
-        notes.append(f"{path.name}: {int(flat.sum())} lines and points are widened by {buffer:g} m")
+        notes.append(f"{path.name}: {int(flat.sum())} lines and points bear no area; they are widened by {buffer:g} m")
         series = _widened(series, flat, buffer)
     elif flat.any():
-        what = "are lines or points: they are left out; say buffer= (m) to widen them to areas"
+        what = "are lines or points; they are left out: say buffer= (m) to widen them to areas"
         series, names = _without(path, series, names, flat, what, notes)
     broken = ~np.asarray(series.is_valid)
     if broken.any():
-        notes.append(f"{path.name}: {int(broken.sum())} shapes cross themselves: they are mended")
+        notes.append(f"{path.name}: {int(broken.sum())} shapes cross themselves; they are mended")
         series = series.copy()
         series[broken] = series[broken].make_valid()
     return Shapes(path, series.reset_index(drop=True), names, tuple(notes))

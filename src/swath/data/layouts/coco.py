@@ -60,10 +60,10 @@ def recognise(folder: Path, asked: Asked) -> Found | None:
             odd += not added
         marked += by_id.values()
     what = "outline" if segment else "box"
-    lost = f"{odd} annotations have no {what} that can be read, or no image or category: they are left out"
+    lost = f"{odd} annotations have no {what} that can be read, or no image or category; they are left out"
     notes = [lost] if odd else []
     if outlines and asked.task is None:
-        notes.append(f"{outlines} annotations have outlines too: say task='segmentation' to learn from these")
+        notes.append(f"{outlines} annotations have outlines too; say task='segmentation' to learn from these")
     task = "segmentation" if segment else "detection"
     return found_of(marked, [], images, asked, task=task, own_files=False, notes=notes)
 

@@ -75,10 +75,10 @@ def recognise(folder: Path, asked: Asked) -> Found | None:
                 bad += 1
             elif outline:
                 marked[key].add(name or "object", outline)
-    notes = [f"{bad} of {rows} rows hold no numbers where the box should be: they are left out"] if bad else []
+    notes = [f"{bad} of {rows} rows hold no numbers where the box should be; they are left out"] if bad else []
     if nameless:
         notes.append(
-            "the table has no column of classes: all objects are of class 'object'; say label_field= if it has"
+            "the table has no column of classes; all objects are of class 'object': say label_field= if it has"
         )
     return found_of(list(marked.values()), [], images, asked, own_files=False, notes=notes)
 
