@@ -24,7 +24,9 @@ if TYPE_CHECKING:
     from swath.scene.open import open_scene as open
     from swath.scene.scene import Scene
     from swath.sensors import Band, Sensor
+    from swath.train import train
     from swath.train.evaluate import Evaluation, evaluate
+    from swath.train.report import TrainReport
 
     __version__: str
 
@@ -52,11 +54,13 @@ __all__ = [
     "Scene",
     "Sensor",
     "SwathError",
+    "TrainReport",
     "__version__",
     "evaluate",
     "load",
     "open",
     "predict",
+    "train",
     "verify",
 ]
 
