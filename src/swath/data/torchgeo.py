@@ -11,7 +11,7 @@ from __future__ import annotations
 import threading
 from collections import OrderedDict
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -289,7 +289,13 @@ def _channels(raw: Raw) -> int:
 def _scene(samples: Samples, index: int, places: Sequence[GeoBox] | None, told: Mapping[str, Any]) -> Scene:
     image = _image(samples[index])
     shape = (int(image.shape[-2]), int(image.shape[-1]))
-    if places is None:
-        return Scene.from_array(image, GeoBox(shape, Affine.identity(), None), **told)
     # Where torchgeo rounds a chip to another number of pixels, the chip begins where it was asked to.
-    return Scene.from_array(image, GeoBox(shape, places[index].affine, places[index].crs), **told)
+    affine, crs = (Affine.identity(), None) if places is None else (places[index].affine, places[index].crs)
+    grid = GeoBox(shape, affine, crs)
+    scenes = [Scene.from_array(one, grid, **told) for one in (image if image.ndim == 4 else image[None])]
+    return replace(
+        scenes[0],
+        dates=tuple(date for scene in scenes for date in scene.dates),
+        planes=tuple(row for scene in scenes for row in scene.planes),
+        names=tuple(str(number + 1) for number in range(len(scenes))),
+    )

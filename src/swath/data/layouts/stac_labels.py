@@ -23,6 +23,7 @@ from swath.data.vector_files import SUFFIXES, read_shapes
 from swath.errors import DataError, OpenError
 from swath.scene.gather import RASTER_SUFFIXES
 from swath.scene.open import open_scene
+from swath.scene.raster import RasterReader
 from swath.scene.stac_items import is_stac, load, resolve
 
 _ROLES = frozenset(["labels", "label", "labels-raster", "labels-vector", "labels-training", "mask"])
@@ -58,7 +59,10 @@ def recognise(folder: Path, asked: Asked) -> Found | None:
     if found[0].label.suffix.casefold() in _VECTOR:
         return _of_vectors(folder, found, strays, asked)
     if asked.classes is None and (told := _told_classes(found)):
-        asked = replace(asked, classes=told)
+        # A number that the files declare as nodata and that nobody names is no class.
+        nodata = {RasterReader(one.label).stored[0].nodata for one in found}
+        blank = {int(number) for number in nodata if number is not None and float(number).is_integer()} - told.keys()
+        asked = replace(asked, classes=told, ignore=(*asked.ignore, *sorted(blank)))
     pairs = [masked.Paired(one.name, (one.image,), one.label) for one in found]
     return masked.found_of(folder, pairs, strays, asked, "segmentation")
 
