@@ -118,7 +118,7 @@ JOBS = (
         min_area=2000,
         told={
             "title": "Where the south of Paris became greener",
-            "text": "The same two images, compared by their vegetation index: a formula, run as any other model.",
+            "text": "The same two images, compared by a vegetation index: a formula that sees seasons and clouds too.",
             "place": "South of Paris, France",
             "credit": COPERNICUS,
         },

@@ -204,9 +204,14 @@ def opened(page: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Bro
         assert browser.requests == [page.as_uri()]
 
 
+_DRAWN = "new Promise(done => requestAnimationFrame(() => requestAnimationFrame(() => done(true))))"
+
+
 def middle(browser: Browser, selector: str) -> tuple[float, float]:
     """Where the first such element of the page is in the window, once it is scrolled to."""
     browser.run(f"document.querySelector('{selector}').scrollIntoView({{block: 'center', behavior: 'instant'}})")
+    # What is drawn is what the mouse meets: measured before that, it would press where the element was.
+    browser.run(_DRAWN)
     box = browser.run(
         f"(() => {{ const b = document.querySelector('{selector}').getBoundingClientRect();"
         "return [b.x + b.width / 2, b.y + b.height / 2]; })()"
@@ -218,12 +223,15 @@ def test_all_pictures_are_decoded_and_nothing_is_wider_than_the_window(opened: B
     widths = opened.run("Promise.all([...document.images].map(i => i.decode().then(() => i.naturalWidth)))")
     assert len(widths) == 7  # two dates, map, confidence; one date, map, confidence
     assert all(width == 256 for width in widths)
+    before = opened.run("innerWidth")
     for width in (1360, 390):
         opened.ask(
             "Emulation.setDeviceMetricsOverride", width=width, height=900, deviceScaleFactor=1, mobile=width < 500
         )
+        opened.wait(f"innerWidth === {width}")
         assert opened.run("document.documentElement.scrollWidth") <= width
     opened.ask("Emulation.clearDeviceMetricsOverride")
+    opened.wait(f"innerWidth === {before}")
 
 
 def test_the_swipe_follows_mouse_and_keys(opened: Browser) -> None:
