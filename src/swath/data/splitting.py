@@ -21,7 +21,7 @@ from swath.errors import DataError
 
 By = Literal["auto", "given", "place", "name"]
 Pairs = Sequence[tuple[str, str]]
-_WORK = 2000
+_WORK = 600
 """Places to try in all starts of the search together."""
 
 
