@@ -6,35 +6,25 @@ from typing import Annotated, Any
 
 import typer
 
-from swath.cli.options import BandNames, SensorName, band_keys, split
+from swath.cli.data import Classes, Folder, Ignore, LabelField, Layout, Task, open_data
+from swath.cli.options import BandNames, SensorName, split
 from swath.cli.progress import Bar
 from swath.cli.words import show, table
 
 
 def evaluate(
     model: Annotated[str, typer.Argument(metavar="MODEL", help="As `swath models` lists, or a .swath file.")],
-    folder: Annotated[str, typer.Argument(metavar="FOLDER", help="Labelled images, as `swath train` takes them.")],
+    folder: Folder,
     part: Annotated[str, typer.Option("--split", metavar="test|val|train|all", help="Which places.")] = "test",
     split_file: Annotated[
         str | None,
         typer.Option("--split-file", metavar="FILE", help="Says which places those are; else the model's training."),
     ] = None,
-    task: Annotated[
-        str | None, typer.Option("--task", help="What the labels are for, where it could be several.")
-    ] = None,
-    layout: Annotated[
-        str | None, typer.Option("--layout", help="How the folder is arranged, where several fit.")
-    ] = None,
-    classes: Annotated[
-        str | None,
-        typer.Option("--classes", metavar="A,B|0=A,7=B", help="Classes of the labels in order, or by their numbers."),
-    ] = None,
-    label_field: Annotated[
-        str | None, typer.Option("--label-field", metavar="COLUMN", help="Of a table: what holds the class.")
-    ] = None,
-    ignore: Annotated[
-        str | None, typer.Option("--ignore", metavar="N,N", help="Numbers of masks that mean not labelled.")
-    ] = None,
+    task: Task = None,
+    layout: Layout = None,
+    classes: Classes = None,
+    label_field: LabelField = None,
+    ignore: Ignore = None,
     sensor: SensorName = None,
     bands: BandNames = None,
     match_classes: Annotated[
@@ -66,16 +56,14 @@ def evaluate(
 ) -> None:
     """Hold a model against labels, on whole scenes: IoU, F1, accuracy, kappa, calibration, with intervals."""
     from swath.cli.predict import settled
+    from swath.models.registry import load
     from swath.train.evaluate import evaluate as run
 
-    told: dict[str, Any] = {
-        "layout": layout,
-        "classes": None if classes is None else _classes(classes),
-        "label_field": label_field,
-        "ignore": None if ignore is None else [_number(one) for one in split(ignore)],
-        "sensor": sensor,
-        "bands": None if bands is None else band_keys(bands),
-    }
+    loaded = load(model)
+    tasks = {card.task for card in loaded.cards}
+    data = open_data(
+        folder, task or (loaded.task if len(tasks) == 1 else None), layout, classes, ignore, label_field, sensor, bands
+    )
     given: dict[str, Any] = {
         "threshold": threshold,
         "device": None if device is None else split(device),
@@ -83,12 +71,10 @@ def evaluate(
     } | settled(match_bands, None, gsd, units)
     with Bar("evaluating") as bar:
         found = run(
-            model,
-            folder,
+            loaded,
+            data,
             split=part,
             split_file=split_file,
-            task=task,
-            open_with={key: value for key, value in told.items() if value is not None},
             match_classes=None if match_classes is None else _pairs(match_classes),
             out=out,
             bootstrap=bootstrap,
@@ -116,23 +102,8 @@ def evaluate(
         typer.echo(out)
 
 
-def _classes(text: str) -> list[str] | dict[int, str]:
-    """Names in order, or by number."""
-    if "=" not in text:
-        return split(text)
-    pairs = [one.partition("=") for one in split(text)]
-    return {_number(number): name.strip() for number, _, name in pairs}
-
-
 def _pairs(text: str) -> dict[str, str | None]:
     pairs = [one.partition("=") for one in split(text)]
     if not all(sign for _, sign, _ in pairs):
         raise typer.BadParameter(f"--match-classes {text}: write LABEL=MODEL,LABEL=MODEL, or LABEL= to leave one out")
     return {label.strip(): name.strip() or None for label, _, name in pairs}
-
-
-def _number(text: str) -> int:
-    try:
-        return int(text)
-    except ValueError as error:
-        raise typer.BadParameter(f"{text!r} is no number of a class") from error

@@ -71,10 +71,10 @@ def matched_classes(
         notes.append(f"the labels' {told}")
     lacking = [label.name for label, position in zip(labelled, found, strict=True) if position is None]
     if lacking:
-        settle = ", ".join(f"{name!r}: ..." for name in lacking[:3])
         raise TrainError(
             f"{data} has the class{'es' if len(lacking) > 1 else ''} {', '.join(lacking)}, and {card.name} tells "
-            f"{', '.join(wanted)}; say which is which, match_classes={{{settle}}}, with None for what is not to count"
+            f"{', '.join(wanted)}; say which is which, as "
+            f"match_classes={{{lacking[0]!r}: {wanted[-1]!r}}}, with None for what is not to count"
         )
     positions = np.array(found, dtype=np.int64)
     if ignored := [label.name for label, position in zip(labelled, positions, strict=True) if position == IGNORE]:

@@ -71,6 +71,8 @@ def count_scene(
         SwathError: the scene or its label cannot be read.
     """
     scene, card = dataset.scene(item), model.card
+    if dataset.told_gsd is not None and scene.gsd is None:
+        options = {"gsd": dataset.told_gsd} | dict(options)
     kept: dict[str, Any] = {} if card.output.kind == "values" else {"probabilities": "float32"}
     product = predict(scene, model, confidence=False, **kept, **_tile(model, scene, options))
     answers = _Answers(product, scene.grid, "probabilities" if kept else MAIN)

@@ -136,7 +136,7 @@ class Evaluation:
         return made
 
     def class_rows(self) -> list[tuple[str, ...]]:
-        """Of several classes: name, share of the labelled pixels, IoU (of images F1) with its interval, and the rest."""
+        """Of several classes: name, share of what is labelled, IoU (of images F1) with its interval, and the rest."""
         made = []
         kept = self.class_titles()
         for title, metrics, before in self._class_metrics():
