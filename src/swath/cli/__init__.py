@@ -19,7 +19,7 @@ from typer.core import TyperGroup
 from swath.cli.words import as_options
 from swath.errors import SwathError, SwathWarning
 
-VERBS = ("info", "look", "predict", "evaluate", "verify", "convert", "data", "models", "sensors")
+VERBS = ("info", "look", "predict", "train", "evaluate", "verify", "convert", "data", "models", "sensors")
 
 _ClickError = cast("type[Exception]", typer.BadParameter.__mro__[2])
 """Base of click's errors, wherever this version of typer keeps its click."""

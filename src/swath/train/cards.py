@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from pathlib import Path
 from typing import Any
 
 from swath.errors import TrainError
@@ -66,12 +65,6 @@ def _gsd(one: LabelledSet) -> float | None:
 def _sizes(one: LabelledSet) -> str:
     parts = one.split
     return f"{len(parts.train)} train, {len(parts.val)} val, {len(parts.test)} test"
-
-
-def skill_name(folder: str) -> str:
-    """Name of a card from that of a folder."""
-    kept = "".join(letter if letter.isalnum() else "-" for letter in Path(folder).name).strip("-")
-    return kept if len(kept) > 1 and kept[0].isalpha() else f"set-{kept}" if kept else "own"
 
 
 def scored(card: Card, scores: Mapping[str, float], places: int) -> Card:

@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import Any
 
 from swath.errors import TrainError
-from swath.train.cards import skill_name
 from swath.train.recipe import Recipe, SetRecipe, read_fields, recipe
 
 _OF_A_SET = frozenset(SetRecipe.model_fields) - {"folder", "weight"}
@@ -39,7 +38,6 @@ def compose(folder: str | os.PathLike[str] | None, config: Any, options: Mapping
         if len(sets) > 1:
             raise TrainError(f"{folder}: the recipe names {len(sets)} sets of its own; leave out the folder")
         sets = [{**(sets[0] if sets else {}), "folder": os.fspath(folder)}]
-        sets[0].setdefault("skill", skill_name(os.fspath(folder)))
     if not sets:
         raise TrainError("nothing is said to learn from; give a folder of labelled images, or a recipe with sets")
     if of_set:

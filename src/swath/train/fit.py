@@ -137,5 +137,5 @@ def _of_skill(skill: Skill, course: Course) -> SkillReport:
 
 def _notes(model: Model, sets: Sequence[LabelledSet]) -> tuple[str, ...]:
     loaded = [] if model.report is None else [f"begun from {model.report}"]
-    left_out = [f"{one.dataset.name}: {why}" for one in sets for why in one.statistics.broken.values()]
-    return (*loaded, *left_out)
+    found = [f"{one.dataset.name}: {each.what}; {each.action}" for one in sets for each in one.report.findings]
+    return (*loaded, *found)

@@ -9,11 +9,12 @@ from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 
-from swath.data import Dataset, Item, Split, split
+from swath.data import Dataset, Item, Report, Split, inspect, split
 from swath.data import open as open_data
+from swath.data.split_file import PARTS
 from swath.errors import SwathWarning, TrainError
 from swath.train.recipe import Part, SetRecipe
-from swath.train.statistics import Statistics, look_through, readable
+from swath.train.statistics import Statistics, look_through
 
 TRAINED = ("segmentation", "change", "semantic-change", "classification", "regression")
 
@@ -28,6 +29,7 @@ class LabelledSet:
         dataset: all readable items.
         split: names of items by part.
         statistics: of the training part.
+        report: what inspection found.
     """
 
     recipe: SetRecipe
@@ -35,6 +37,7 @@ class LabelledSet:
     dataset: Dataset
     split: Split
     statistics: Statistics
+    report: Report
 
     @cached_property
     def train(self) -> tuple[Item, ...]:
@@ -48,15 +51,15 @@ class LabelledSet:
 
 
 def open_set(one: SetRecipe, data: str | None, seed: int) -> LabelledSet:
-    """Open, split and look through a set.
+    """Open, inspect, split and look through a set.
 
-    Warns (`SwathWarning`) of items that cannot be read, which take no part, and of classes that training never sees.
+    Warns (`SwathWarning`) of items that cannot be used, which take no part, and of classes that training never sees.
 
     Raises:
         DataError: the folder is no labelled set.
         TrainError: there is too little to learn from; the message says what.
     """
-    dataset = open_data(
+    whole = open_data(
         located(one.folder, data),
         task=one.task,
         layout=one.layout,
@@ -67,23 +70,19 @@ def open_set(one: SetRecipe, data: str | None, seed: int) -> LabelledSet:
         ignore=one.ignore,
         gsd=one.gsd,
     )
-    if dataset.task not in TRAINED:
-        raise TrainError(f"{dataset.name} is labelled for {dataset.task}; one trains for {', '.join(TRAINED)}")
-    parts = split_set(dataset, one, data, seed)
+    if whole.task not in TRAINED:
+        raise TrainError(f"{whole.name} is labelled for {whole.task}; one trains for {', '.join(TRAINED)}")
+    report = inspect(whole)
+    left_out = {item.name for item in whole.items} - set(report.keep)
+    for finding in report.findings:
+        if left_out.intersection(finding.items):
+            warnings.warn(SwathWarning(f"{whole.name}: {finding.what}; {finding.action}"), stacklevel=2)
+    if not report.keep:
+        raise TrainError(f"{whole.name}: none of its {len(whole)} items can be used; see `swath data inspect`")
+    dataset = whole.subset(report.keep)
+    parts = split_set(dataset, one, data, seed, report)
     statistics = look_through(dataset, map(dataset.__getitem__, parts.train))
-    broken = statistics.broken | readable(dataset, map(dataset.__getitem__, parts.val))
-    if broken:
-        name, why = next(iter(broken.items()))
-        warnings.warn(
-            SwathWarning(f"{dataset.name}: {len(broken)} of {len(dataset)} items take no part; {name}: {why}"),
-            stacklevel=2,
-        )
-        parts = replace(
-            parts,
-            train=tuple(name for name in parts.train if name not in broken),
-            val=tuple(name for name in parts.val if name not in broken),
-        )
-    ready = LabelledSet(one, one.skill or dataset.name, dataset, parts, statistics)
+    ready = LabelledSet(one, one.skill or skill_name(dataset.name), dataset, parts, statistics, report)
     check(ready)
     return ready
 
@@ -133,22 +132,23 @@ def located(folder: str, data: str | None) -> Path:
     return Path(root).expanduser() / path
 
 
-def split_set(dataset: Dataset, one: SetRecipe, data: str | None, seed: int) -> Split:
-    """The parts that a recipe wants: a file's, or named ones, and the rest by place.
+def split_set(dataset: Dataset, one: SetRecipe, data: str | None, seed: int, report: Report) -> Split:
+    """The parts that a recipe wants: a file's, or named ones and the rest by place.
 
     Raises:
         TrainError: a pattern fits no item.
-        DataError: the file is no split of this set.
+        DataError: the file is no split, or a part would be empty.
     """
     if one.split is not None:
-        return Split.read(located(one.split, data))
+        read = Split.read(located(one.split, data))
+        return replace(read, **{part: tuple(n for n in read.part(part) if n in dataset) for part in PARTS})
     held = {part: _named(dataset, patterns) for part, patterns in (("val", one.val), ("test", one.test))}
     taken = held["val"] | held["test"]
-    rest = dataset.subset(item.name for item in dataset.items if item.name not in taken)
-    shares = [part if isinstance(part, float) else 0.0 for part in (one.val, one.test)]
+    val, test = (part if isinstance(part, float) else 0.0 for part in (one.val, one.test))
     if not taken:
-        return split(dataset, seed=seed, val=shares[0], test=shares[1])
-    parts = split(rest, seed=seed, val=shares[0], test=shares[1]) if any(shares) else None
+        return split(dataset, seed=seed, val=val, test=test, report=report)
+    rest = dataset.subset(item.name for item in dataset.items if item.name not in taken)
+    parts = split(rest, seed=seed, val=val, test=test) if val or test else None
     return Split(
         train=tuple(item.name for item in rest.items) if parts is None else parts.train,
         val=(*sorted(held["val"]), *(parts.val if parts else ())),
@@ -175,3 +175,9 @@ def _named(dataset: Dataset, part: Part) -> set[str]:
 
 def _position(dataset: Dataset, name: str) -> int:
     return next(position for position, label in enumerate(dataset.classes) if label.name == name)
+
+
+def skill_name(folder: str) -> str:
+    """Name of a card from that of a folder."""
+    kept = "".join(letter if letter.isascii() and letter.isalnum() else "-" for letter in Path(folder).name).strip("-")
+    return kept if len(kept) > 1 and kept[0].isalpha() else f"set-{kept}" if kept else "own"

@@ -1,4 +1,4 @@
-"""What the training part looks like: mean and spread of each band, how often each class occurs, what cannot be read.
+"""What the training part looks like: mean and spread of each band, how often each class occurs.
 
 One item is in memory at a time. Of its pixels a regular sample is kept, so that a large image counts no more than what
 training sees of it, and the brightest and darkest thousandth are left out: a few clouds or dead pixels must not set the
@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from swath.data import Dataset, Item
-from swath.errors import SwathError, TrainError
+from swath.errors import TrainError
 from swath.models.needs import MeanStd
 
 _SIDE = 1024
@@ -36,46 +36,39 @@ class Statistics:
         bands: mean and spread of each band, in its units.
         counts: pixels (or images) of each class, by position.
         values: mean and spread of labels that are values; None where they are classes.
-        pixels: of all readable items.
-        broken: name of an item -> why it cannot be used.
+        pixels: of all items.
     """
 
     bands: tuple[MeanStd, ...]
     counts: NDArray[np.int64]
     values: MeanStd | None
     pixels: int
-    broken: dict[str, str]
 
 
 def look_through(dataset: Dataset, items: Iterable[Item]) -> Statistics:
     """Read items once.
 
     Raises:
-        TrainError: none of them can be read, or nothing in them is valid.
+        TrainError: there are none, or nothing in them is valid.
+        SwathError: one cannot be read.
     """
     kept: list[NDArray[np.float32]] = []
     labels: list[NDArray[np.float32]] = []
     counts = np.zeros(len(dataset.classes), dtype=np.int64)
-    broken: dict[str, str] = {}
     pixels = 0
     for item in items:
-        try:
-            height, width = dataset.shape(item)
-            for window in _windows(height, width):
-                sample = dataset.sample(item, window)
-                kept.append(_thinned(sample.image, sample.valid))
-                if isinstance(sample.target, np.ndarray) and sample.target.dtype.kind == "f":
-                    seen = sample.target[np.isfinite(sample.target)]
-                    labels.append(seen[:: _stride(seen.size)].astype(np.float32))
-            for position, count in dataset.counts(item).items():
-                counts[position] += count
-        except SwathError as error:
-            broken[item.name] = str(error)
-            continue
+        height, width = dataset.shape(item)
         pixels += height * width
+        for position, count in dataset.counts(item).items():
+            counts[position] += count
+        for window in _windows(height, width):
+            sample = dataset.sample(item, window)
+            kept.append(_thinned(sample.image, sample.valid))
+            if isinstance(sample.target, np.ndarray) and sample.target.dtype.kind == "f":
+                seen = sample.target[np.isfinite(sample.target)]
+                labels.append(seen[:: _stride(seen.size)].astype(np.float32))
     if not kept:
-        first = next(iter(broken.values()), "there is no item")
-        raise TrainError(f"{dataset.name}: no item can be read: {first}")
+        raise TrainError(f"{dataset.name}: nothing is left to learn from; label more places, or keep fewer for tests")
     values = np.concatenate(kept, axis=1)
     known = np.concatenate(labels) if labels else None
     return Statistics(
@@ -83,21 +76,7 @@ def look_through(dataset: Dataset, items: Iterable[Item]) -> Statistics:
         counts=counts,
         values=None if known is None else _robust(known, f"{dataset.name}: labels"),
         pixels=pixels,
-        broken=broken,
     )
-
-
-def readable(dataset: Dataset, items: Iterable[Item]) -> dict[str, str]:
-    """Name of each item that cannot be used -> why."""
-    broken: dict[str, str] = {}
-    for item in items:
-        try:
-            height, width = dataset.shape(item)
-            for window in _windows(height, width):
-                dataset.sample(item, window)
-        except SwathError as error:
-            broken[item.name] = str(error)
-    return broken
 
 
 def _windows(height: int, width: int) -> list[Any]:
