@@ -1,0 +1,165 @@
+"""Augmentation acts alike on images, validity, masks and boxes, and never on what is not valid."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+import rasterio
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from pydantic import ValidationError
+
+from swath.data import IGNORE, Augment, Boxes, Sample
+from swath.data.augment import turned, zoomed
+
+
+@pytest.fixture(scope="module")
+def real(own_data):
+    """A pair of dates with holes; the target is the first band, so that both can be compared pixel by pixel."""
+    images = []
+    for year in (2015, 2018):
+        with rasterio.open(own_data / f"paris_{year}.tif") as scene:
+            images.append(scene.read(window=((0, 48), (0, 48))).astype(np.float32))
+    image = np.stack(images)
+    valid = np.ones(image.shape, dtype=bool)
+    valid[:, :, 7:13, 20:31] = False
+    image[~valid] = 0
+    target = image[0, 0].astype(np.int64)
+    target[~valid[0, 0]] = IGNORE
+    return Sample(image, valid, target, "paris")
+
+
+def agree(sample):
+    """Where labelled, the target still is the first band; elsewhere the pixel is invalid."""
+    labelled = sample.target != IGNORE
+    assert (labelled == sample.valid[0, 0]).all()
+    np.testing.assert_array_equal(sample.image[0, 0][labelled], sample.target[labelled])
+    assert (sample.image[~sample.valid] == 0).all()
+
+
+INVERSE = [0, 3, 2, 1, 4, 5, 6, 7]
+"""Mirrored ways undo themselves; quarter turns are undone by the turn back."""
+
+
+@given(way=st.integers(0, 7))
+def test_turns_act_alike_and_can_be_undone(real, way):
+    there = turned(real, way)
+    agree(there)
+    back = turned(there, INVERSE[way])
+    np.testing.assert_array_equal(back.image, real.image)
+    np.testing.assert_array_equal(back.valid, real.valid)
+    np.testing.assert_array_equal(back.target, real.target)
+
+
+def test_the_eight_ways_differ(real):
+    seen = {turned(real, way).image.tobytes() for way in range(8)}
+    assert len(seen) == 8
+
+
+@settings(deadline=None)
+@given(factor=st.floats(0.4, 2.5), y=st.floats(0, 1), x=st.floats(0, 1))
+def test_zoom_acts_alike(real, factor, y, x):
+    made = zoomed(real, factor, (y, x))
+    agree(made)
+    assert made.image.shape == real.image.shape
+    assert set(np.unique(made.target)) <= set(np.unique(real.target)) | {IGNORE}
+
+
+def test_zoom_by_two_about_a_corner(real):
+    made = zoomed(real, 2.0, (0.0, 0.0))
+    np.testing.assert_array_equal(made.target, np.repeat(np.repeat(real.target[:24, :24], 2, axis=0), 2, axis=1))
+
+
+@settings(deadline=None)
+@given(
+    y0=st.integers(0, 40),
+    x0=st.integers(0, 40),
+    height=st.integers(1, 8),
+    width=st.integers(1, 8),
+    way=st.integers(0, 7),
+)
+def test_boxes_move_with_their_pixels(y0, x0, height, width, way):
+    image = np.zeros((1, 1, 48, 48), dtype=np.float32)
+    image[..., y0 : y0 + height, x0 : x0 + width] = 1
+    corners = np.array([[x0, y0, x0 + width, y0 + height]], dtype=np.float32)
+    outline = np.array([[[x0, y0], [x0 + width, y0], [x0 + width, y0 + height], [x0, y0 + height]]], dtype=np.float32)
+    boxes = Boxes(corners, np.zeros(1, dtype=np.int64), outline)
+    made = turned(Sample(image, np.ones(image.shape, dtype=bool), boxes, "box"), way)
+    rows, columns = np.nonzero(made.image[0, 0])
+    expected = [columns.min(), rows.min(), columns.max() + 1, rows.max() + 1]
+    np.testing.assert_array_equal(made.target.corners[0], expected)
+    np.testing.assert_array_equal(made.target.outlines[0].min(axis=0), expected[:2])
+    np.testing.assert_array_equal(made.target.outlines[0].max(axis=0), expected[2:])
+
+
+def test_boxes_zoomed_out_of_the_frame_are_gone():
+    image = np.ones((1, 1, 40, 40), dtype=np.float32)
+    corners = np.array([[0, 0, 10, 10], [30, 30, 38, 38], [16, 16, 24, 24]], dtype=np.float32)
+    boxes = Boxes(corners, np.array([0, 1, 2]))
+    made = zoomed(Sample(image, image > 0, boxes, "box"), 2.0, (0.0, 0.0)).target
+    np.testing.assert_array_equal(made.corners, [[0, 0, 20, 20], [32, 32, 40, 40]])
+    assert made.labels.tolist() == [0, 2]
+    assert made.ignored.tolist() == [False, True]
+
+
+ALL = Augment(drop_band=0.5, swap_dates=0.5)
+
+
+@settings(deadline=None, max_examples=60)
+@given(seed=st.integers(0, 2**32 - 1))
+def test_everything_together_respects_validity(real, seed):
+    made = ALL(real, np.random.default_rng(seed))
+    assert made.image.dtype == np.float32
+    assert np.isfinite(made.image).all()
+    assert (made.image[~made.valid] == 0).all()
+    bands = made.valid.any(axis=(0, 2, 3))
+    assert bands.any()
+    # A dropped band is gone on all dates, and labels stay where some band is seen.
+    labelled = made.target != IGNORE
+    assert (labelled == made.valid[:, bands].any(axis=(0, 1))).all()
+    again = ALL(real, np.random.default_rng(seed))
+    np.testing.assert_array_equal(again.image, made.image)
+    np.testing.assert_array_equal(again.target, made.target)
+
+
+def test_the_given_sample_stays_as_it_is(real):
+    before = real.image.copy(), real.valid.copy(), real.target.copy()
+    for seed in range(10):
+        ALL(real, np.random.default_rng(seed))
+    for was, now in zip(before, (real.image, real.valid, real.target), strict=True):
+        np.testing.assert_array_equal(was, now)
+
+
+def test_light_changes_in_the_units_of_the_bands(real):
+    """Values in reflectance and in thousands of it are changed by the same shares."""
+    light = Augment(turns=False, scale=0)
+    small = replace(real, image=real.image / 10000)
+    a, b = (light(one, np.random.default_rng(4)).image for one in (real, small))
+    np.testing.assert_allclose(a / 10000, b, atol=2e-6)
+    spread = np.ptp(np.percentile(real.image[real.valid], [2, 98]))
+    assert 0 < np.abs(a - real.image).max() < spread
+
+
+def test_nothing_is_done_when_nothing_is_asked(real):
+    still = Augment(turns=False, scale=0, brightness=0, contrast=0, gamma=0, colour=0)
+    made = still(real, np.random.default_rng(1))
+    np.testing.assert_array_equal(made.image, real.image)
+
+
+def test_dates_change_places_together_with_their_validity(real):
+    holed = replace(real, image=real.image.copy(), valid=real.valid.copy())
+    holed.valid[0, :, :3] = False
+    holed.image[~holed.valid] = 0
+    still = Augment(turns=False, scale=0, brightness=0, contrast=0, gamma=0, colour=0, swap_dates=1)
+    made = still(holed, np.random.default_rng(0))
+    np.testing.assert_array_equal(made.image, holed.image[::-1])
+    np.testing.assert_array_equal(made.valid, holed.valid[::-1])
+
+
+def test_unknown_and_impossible_settings_are_refused():
+    with pytest.raises(ValidationError):
+        Augment(brightnes=0.1)
+    with pytest.raises(ValidationError):
+        Augment(scale=2)
