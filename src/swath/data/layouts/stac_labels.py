@@ -7,6 +7,7 @@ as in data that come without their catalogue, `labels/ID_*.tif` goes with the fo
 
 from __future__ import annotations
 
+import os
 from collections import defaultdict
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
@@ -94,10 +95,11 @@ def _label_assets(data: Mapping[str, Any]) -> Iterator[tuple[str, Mapping[str, A
 def _items(folder: Path, objects: Mapping[Path, Mapping[str, Any]], strays: list[Stray]) -> Iterator[_Labelled]:
     """The label assets of items, each with its imagery."""
     items = {path: data for path, data in objects.items() if data.get("type") == "Feature"}
+    by_address = {Path(os.path.normpath(path)): data for path, data in items.items()}
     for path, data in items.items():
         for key, asset in _label_assets(data):
             label = _local(path, key, asset)
-            image = _imagery(path, data, items)
+            image = _imagery(path, data, by_address)
             if label is None or image is None:
                 what = "label" if label is None else "imagery"
                 strays.append(Stray(path, f"its {what} is not here"))
