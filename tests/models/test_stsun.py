@@ -12,6 +12,7 @@ from torch import Tensor, nn
 
 from swath.errors import CardError
 from swath.models import find, names
+from swath.models.field import Probe, reach
 from swath.nn.names import NameEmbedding, pieces
 from swath.nn.spectral import POLARISATION_NM, encode_wavelengths
 
@@ -25,7 +26,7 @@ def net() -> nn.Module:
     network = find("stsun").build(**SMALL).eval()
     for module in network.modules():  # a trained network heeds what it is asked
         if hasattr(module, "film"):
-            nn.init.normal_(module.film.weight, std=0.2)
+            nn.init.normal_(module.film, std=0.2)
     return network
 
 
@@ -143,6 +144,14 @@ def test_bfloat16_is_near(net: nn.Module, pair: Tensor) -> None:
     with torch.autocast("cpu", torch.bfloat16):
         half = net(pair, wavelengths=S2, task="change", classes=("change",))
     assert (half.float() - answer).abs().mean() < 0.05 * answer.std()
+
+
+def test_it_sees_only_so_far(net: nn.Module) -> None:
+    found = reach(Probe.of(net, lambda n, x: n(x, wavelengths=RGB), 3, typical=[(0.0, 1.0)] * 3))
+    assert found.reason is None
+    assert found.stride == 8
+    assert found.radius is not None
+    assert found.radius < 50
 
 
 def test_wavelengths_are_encoded_smoothly_and_apart() -> None:
