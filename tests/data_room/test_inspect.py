@@ -148,3 +148,14 @@ def test_a_mix_of_systems(shared_data):
     report = swath.data.inspect(swath.data.open(shared_data / "neon_trees"))
     assert {"crs-mix", "gsd"} <= kinds(report)
     assert len(report.keep) == report.items
+
+
+def test_a_split_that_parts_copies_is_told(own_data, tmp_path):
+    pairs(tmp_path / "train", own_data, gap=4)
+    (tmp_path / "test").mkdir()
+    for role, name in (("images", "paris_0_0.tif"), ("masks", "paris_0_0.png")):
+        (tmp_path / "test" / role).mkdir()
+        shutil.copy(tmp_path / "train" / role / name, tmp_path / "test" / role / name)
+    report = swath.data.inspect(swath.data.open(tmp_path))
+    for kind in ("copies", "overlap"):
+        assert "1 of the pairs lie in two parts of the split, whose scores are too good" in finding(report, kind).action

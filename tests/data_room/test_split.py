@@ -40,7 +40,7 @@ def check(data, made):
         ("dubai_landcover", {"ignore": [5, 255]}, "up to the last number"),
         ("oscd_s2_4band", {}, "position: images that touch"),
         ("sztaki_airchange", {}, "up to the last number"),
-        ("cd_levir_samples", {}, "as the folders or names of the data say"),
+        ("cd_levir_samples", {}, "as the data say themselves"),
         ("cd_dsifn_samples", {}, "each image is a place of its own"),
         ("ucmerced", {}, "blocks of consecutive numbers"),
     ],
@@ -147,6 +147,27 @@ def test_an_empty_given_part_is_an_error(own_data, tmp_path):
     pairs(tmp_path / "val", own_data)
     with pytest.raises(DataError, match="train would be empty"):
         swath.data.split(swath.data.open(tmp_path))
+
+
+def test_lists_and_split_files_in_the_folder_are_honoured(own_data, tmp_path):
+    folder = pairs(tmp_path, own_data)
+    names = sorted(path.stem for path in (folder / "images").iterdir())
+    (folder / "splits").mkdir()
+    (folder / "splits" / "train.txt").write_text("\n".join(f"images/{name}.tif" for name in names[:10]))
+    (folder / "splits" / "val.txt").write_text("\n".join(names[10:12]))
+    (folder / "splits" / "test.txt").write_text("\n".join(f"{name}.tif 3" for name in names[12:]))
+    made = swath.data.split(swath.data.open(folder))
+    assert (made.train, made.val, made.test) == (tuple(names[:10]), tuple(names[10:12]), tuple(names[12:]))
+    (folder / "split.json").write_text(json.dumps({"train": names[1:], "test": names[:1]}))
+    made = swath.data.split(swath.data.open(folder), val=0)
+    assert made.test == tuple(names[:1])
+    (folder / "split.json").write_text(json.dumps({"train": ["nowhere"]}))
+    with pytest.raises(DataError, match="names none of the 16 items"):
+        swath.data.open(folder)
+    (folder / "split.json").unlink()
+    (folder / "splits" / "val.txt").write_text(names[0])
+    with pytest.raises(DataError, match=r"is in (train and in val|val and in train)"):
+        swath.data.open(folder)
 
 
 def test_a_missing_part_is_taken_from_train(own_data, tmp_path):

@@ -50,7 +50,7 @@ def findings_of(
     yield from _strays(data)
     yield from _few_classes(data, classes)
     yield from _parts(data, facts, parts)
-    yield from _likeness(data, facts, alike)
+    yield from _likeness(data, facts, alike, parts)
     yield from _shifted(data, sound)
     yield from _pixels(data, sound)
     yield from _odd_boxes(data, sound)
@@ -141,7 +141,9 @@ def _parts(data: Dataset, facts: Sequence[ItemFacts], parts: Mapping[str, str]) 
         yield Finding("one-part", what, "their scores there are empty")
 
 
-def _likeness(data: Dataset, facts: Sequence[ItemFacts], alike: Sequence[tuple[str, str]]) -> Iterator[Finding]:
+def _likeness(
+    data: Dataset, facts: Sequence[ItemFacts], alike: Sequence[tuple[str, str]], parts: Mapping[str, str]
+) -> Iterator[Finding]:
     same = copies(data)
     if same:
         names = tuple(name for group in same for name in group)
@@ -150,23 +152,31 @@ def _likeness(data: Dataset, facts: Sequence[ItemFacts], alike: Sequence[tuple[s
         differing = [group for group in same if any(counts[name] != counts[group[0]] for name in group)]
         if differing:
             what += f", {len(differing)} of them with different labels ({listing(differing[0], 3)})"
-        yield Finding("copies", what, "kept; a split never parts them", names)
+        pairs = [pair for group in same for pair in pairwise(group)]
+        yield Finding("copies", what, _kept(pairs, parts), names)
     known = {frozenset(pair) for group in same for pair in pairwise(group)}
     near = [pair for pair in alike if frozenset(pair) not in known]
     if near:
         what = f"{len(near)} pairs of images look nearly the same ({listing([' and '.join(pair) for pair in near], 2)})"
-        yield Finding(
-            "alike",
-            what,
-            "kept; a split that is given this report never parts them",
-            tuple(sorted({n for p in near for n in p})),
-        )
+        yield Finding("alike", what, _kept(near, parts, " that is given this report"), _both(near))
     over = overlaps(data)
     if over:
         what = (
             f"{len(over)} pairs of images overlap on the ground ({listing([' and '.join(pair) for pair in over], 2)})"
         )
-        yield Finding("overlap", what, "kept; a split never parts them", tuple(sorted({n for p in over for n in p})))
+        yield Finding("overlap", what, _kept(over, parts), _both(over))
+
+
+def _kept(pairs: Sequence[tuple[str, str]], parts: Mapping[str, str], which: str = "") -> str:
+    """What is done about pairs that show the same: none, if the split that is given parts some of them."""
+    parted = sum(a in parts and b in parts and parts[a] != parts[b] for a, b in pairs)
+    if not parted:
+        return f"kept; a split{which} never parts them"
+    return f"{parted} of the pairs lie in two parts of the split, whose scores are too good; by='place' parts it anew"
+
+
+def _both(pairs: Sequence[tuple[str, str]]) -> tuple[str, ...]:
+    return tuple(sorted({name for pair in pairs for name in pair}))
 
 
 def _shifted(data: Dataset, facts: Sequence[ItemFacts]) -> Iterator[Finding]:

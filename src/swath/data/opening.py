@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from swath.data.dataset import Dataset
+from swath.data.given import given_parts
 from swath.data.layouts import Asked, held, recognise
 from swath.data.places import named_places
 from swath.errors import DataError
@@ -79,7 +80,7 @@ def open_folder(
         told_bands=asked.bands,
         told_gsd=asked.gsd,
         strays=made.strays,
-        parts=made.parts,
+        parts=made.parts or given_parts(root, items),
         notes=made.notes,
         placing=placing,
     )

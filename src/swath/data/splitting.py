@@ -75,7 +75,7 @@ def split(
 def _given(data: Dataset, seed: int, wanted: dict[str, float], alike: Pairs, progress: Tell | None) -> Split:
     """As folders or lists say; a part that they lack is taken from the places of `train`."""
     has = set(data.parts.values())
-    how = f"as the folders or names of the data say ({listing(part for part in PARTS if part in has)})"
+    how = f"as the data say themselves ({listing(part for part in PARTS if part in has)})"
     names = {part: tuple(item.name for item in data.items if data.parts.get(item.name) == part) for part in PARTS}
     without = [item.name for item in data.items if item.name not in data.parts]
     if without:
