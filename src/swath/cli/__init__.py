@@ -73,7 +73,8 @@ def _show_warning(message: Warning | str, category: type[Warning], *place: Any, 
     words = str(message)
     if issubclass(category, SwathWarning):
         say(f"warning: {as_options(words)}")
-    else:
+    # What opens a raster silences this one, by filters of the whole process, which threads take from one another.
+    elif category.__name__ != "NotGeoreferencedWarning":
         say(f"warning: {category.__name__}: {words}")
 
 
