@@ -37,13 +37,13 @@ def draft(one: LabelledSet, recipe: Recipe) -> Card:
         inputs=(given,),
         output=_output(task, one),
         trained_on=(Dataset(name=f"{data.name} {data.hash[:12]}", licence=said.licence, source=said.source),),
-        recipe=recipe.to_yaml(),
+        recipe=recipe.to_yaml(portable=True),
         notes=(*said.notes, f"split {one.split.how}: {_sizes(one)}"),
     )
 
 
 def _output(task: Task, one: LabelledSet) -> Output:
-    labels: tuple[ClassLabel, ...] = one.dataset.classes
+    labels = tuple(_coloured(label, one) for label in one.dataset.classes)
     if task == "regression":
         values = one.statistics.values
         if values is None:
@@ -54,6 +54,11 @@ def _output(task: Task, one: LabelledSet) -> Output:
     if task == "semantic-change":
         return Output(kind="semantic-change", classes=labels)
     return Output(kind="binary" if len(labels) == 2 else "classes", classes=labels)
+
+
+def _coloured(label: ClassLabel, one: LabelledSet) -> ClassLabel:
+    colour = one.recipe.colours.get(label.name, label.colour)
+    return ClassLabel(value=label.value, name=label.name, colour=colour)
 
 
 def _gsd(one: LabelledSet) -> float | None:

@@ -34,6 +34,8 @@ class SetRecipe(Frozen):
     """As `swath.data.open`."""
     classes: tuple[str, ...] | dict[int, str] | None = None
     """Names in the order of their values, or `{value: name}`."""
+    colours: dict[str, str] = Field(default_factory=dict)
+    """Of classes by name, `#rrggbb`; those of maps that the model makes."""
     label_field: str | None = None
     """Column of a table or vector file that holds the class."""
     ignore: int | tuple[int, ...] | None = None
@@ -152,9 +154,14 @@ class Recipe(Frozen):
         """
         return recipe({**{key: getattr(self, key) for key in self.model_fields_set}, **changes})
 
-    def to_yaml(self) -> str:
-        """Text that `read_recipe` gives the same recipe for; without what was left to its default."""
-        return yaml.safe_dump(self.model_dump(mode="json", exclude_unset=True), sort_keys=False, allow_unicode=True)
+    def to_yaml(self, *, portable: bool = False) -> str:
+        """Text that `read_recipe` gives the same recipe for; without what was left to its default.
+
+        Args:
+            portable: leave out where the data lie on this machine.
+        """
+        found = self.model_dump(mode="json", exclude_unset=True, exclude={"data"} if portable else None)
+        return yaml.safe_dump(found, sort_keys=False, allow_unicode=True)
 
 
 def recipe(fields: Mapping[str, Any], source: str = "recipe") -> Recipe:
