@@ -415,3 +415,36 @@ def test_progress_is_told(dataset: swath.data.Dataset) -> None:
         model_of(Linear(3), dataset), dataset, split="all", bootstrap=0, progress=lambda *now: told.append(now)
     )
     assert told == [(0, 4), (1, 4), (2, 4), (3, 4), (4, 4)]
+
+
+def test_of_several_skills_that_one_is_taken_which_knows_the_classes(dataset: swath.data.Dataset) -> None:
+    model = model_of(Linear(3), dataset)
+    other = model.card.with_(
+        name="seasons",
+        output=Output(
+            kind="classes", classes=tuple(ClassLabel(value=v, name=n) for v, n in enumerate(("dry", "wet", "icy")))
+        ),
+    )
+    both = replace(model.with_card(name="seasons", output=other.output), others=(model.card,))
+    part = dataset.subset(["part0"])
+    found = swath.evaluate(both, part, split="all", bootstrap=0)
+    assert found.card.name == "linear"
+    assert found["mean_iou"] == swath.evaluate(model, part, split="all", bootstrap=0)["mean_iou"]
+
+
+def test_a_scene_that_is_stored_bottom_up_is_shown_as_its_picture_is(
+    folder: Path, dataset: swath.data.Dataset, tmp_path: Path
+) -> None:
+    for kind in ("images", "masks"):
+        (tmp_path / kind).mkdir()
+        with rasterio.open(folder / kind / "part2.tif") as source:
+            values, a = source.read()[:, ::-1], source.transform
+            turned = rasterio.Affine(a.a, 0, a.c, 0, -a.e, a.f + a.e * source.height)
+            with rasterio.open(tmp_path / kind / "part2.tif", "w", **(source.profile | {"transform": turned})) as made:
+                made.write(values)
+    model = model_of(Linear(3), dataset)
+    upright = swath.evaluate(model, dataset.subset(["part2"]), split="all", bootstrap=0)
+    flipped = swath.evaluate(model, opened(tmp_path), split="all", bootstrap=0)
+    assert flipped.pooled == pytest.approx(upright.pooled)
+    for key in ("label", "answer", "images"):
+        np.testing.assert_array_equal(getattr(flipped.worst[0], key), getattr(upright.worst[0], key))
