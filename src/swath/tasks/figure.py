@@ -19,6 +19,8 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 RIGHT, WRONG, MISSED = "#c9d1d9", "#d55e00", "#0072b2"
+DIFFERS = "#1f2328"
+"""Of several classes, whatever is wrong: no class is as dark."""
 FOUND, NOTHING, CLEAR = "#009e73", "#ffffff", "#eceff1"
 _PANEL, _DPI, _MOST_ENTRIES = 2.4, 110, 24
 
@@ -105,7 +107,7 @@ def _mistakes(case: Case, *, binary: bool) -> NDArray[np.uint8]:
     known = (case.label != IGNORE) & (case.answer != IGNORE)
     right = case.label == case.answer
     shown[known & right] = _rgb(RIGHT)
-    shown[known & ~right] = _rgb(WRONG)
+    shown[known & ~right] = _rgb(WRONG if binary else DIFFERS)
     if binary:
         shown[known & right & (case.label == 0)] = _rgb(CLEAR)
         shown[known & right & (case.label == 1)] = _rgb(FOUND)
@@ -125,7 +127,7 @@ def _legend(made: Figure, cases: Sequence[Case], card: Card, classes: Sequence[C
         colours = _colours(card, classes)
         told = {classes[k].name: colours[k] for k in there[there >= 0][:_MOST_ENTRIES]} | {
             "right": RIGHT,
-            "wrong": WRONG,
+            "wrong": DIFFERS,
         }
     told |= {"no label or no answer": NOTHING}
     patches = [Patch(facecolor=colour, edgecolor=FAINT, linewidth=0.4, label=name) for name, colour in told.items()]
