@@ -63,7 +63,8 @@ class Coding:
             keys, places = np.array(sorted(self.positions), dtype=np.int64).T
             at = np.minimum(np.searchsorted(keys, numbers), len(keys) - 1)
             result = np.where(keys[at] == numbers, places[at], _UNNAMED)
-        result = np.where(there, result, IGNORE)
+        if not there.all():
+            result = np.where(there, result, IGNORE)
         if (result == _UNNAMED).any():
             raise KeyError(int(numbers[result == _UNNAMED][0]))
         return result
