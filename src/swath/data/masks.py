@@ -67,7 +67,7 @@ class Coding:
             result = np.where(there, result, IGNORE)
         if (result == _UNNAMED).any():
             raise KeyError(int(numbers[result == _UNNAMED][0]))
-        return result
+        return np.asarray(result)
 
 
 def as_numbers(raw: NDArray[Any], *, is_colour: bool) -> NDArray[np.integer[Any]]:
