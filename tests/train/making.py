@@ -31,8 +31,8 @@ def plants(pixels: NDArray[Any]) -> NDArray[np.uint8]:
     return (infrared > 1.5 * red).astype(np.uint8)
 
 
-def tiles(own_data: Path, folder: Path, *, changed: bool = False) -> Path:
-    """`images/` and `masks/` of 16 tiles with their place; with `changed` pairs of both dates in `A/`, `B/`, `label/`."""
+def tiles(own_data: Path, folder: Path, *, changed: bool = False, bands: int = 4) -> Path:
+    """`images/` and `masks/` of 16 tiles with their place; with `changed` pairs in `A/`, `B/`, `label/`."""
     parts = ("A", "B", "label") if changed else ("images", "masks")
     for part in parts:
         (folder / part).mkdir(parents=True)
@@ -54,7 +54,7 @@ def tiles(own_data: Path, folder: Path, *, changed: bool = False) -> Path:
                     _write(folder / "B" / name, new, profile)
                     _write(folder / "label" / name, (plants(new) != plants(old))[None].astype(np.uint8), profile)
                 else:
-                    _write(folder / "images" / name, new, profile)
+                    _write(folder / "images" / name, new[:bands], profile)
                     _write(folder / "masks" / name, plants(new)[None], profile)
     return folder
 

@@ -69,7 +69,7 @@ def freeze_encoder(network: nn.Module) -> list[nn.Parameter]:
     parts = dict(network.named_children())
     if "encoder" not in parts:
         raise TrainError(f"the network has no part called encoder to freeze; it has {', '.join(parts)}")
-    parts["encoder"].requires_grad_(False)
+    parts["encoder"].requires_grad_(False).eval()
     return [parameter for parameter in network.parameters() if parameter.requires_grad]
 
 

@@ -1,0 +1,75 @@
+"""Beginning from weights that were learnt before: other classes, other bands, a frozen encoder."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+
+import swath
+from swath.errors import CardError, TrainError
+from swath.models.weights import read_state
+
+from .making import QUICK, SAID, relabel, tiles
+
+SPLIT: dict[str, Any] = {"val": ["tile_0_*"], "test": ["tile_3_*"]}
+SMALL = {"encoder": "resnet18", "decoder_options": {"decoder_channels": [32, 16, 16, 16, 16]}}
+UNET = {**QUICK, "network": "unet", "options": SMALL, "validations": 1, "steps": 1}
+
+
+@pytest.fixture(scope="module")
+def folder(own_data: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tiles(own_data, tmp_path_factory.mktemp("labels") / "green")
+
+
+@pytest.fixture(scope="module")
+def first(folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    out = tmp_path_factory.mktemp("first") / "first.swath"
+    return swath.train(folder, out=out, **UNET, **SAID, **SPLIT).model
+
+
+def again(first: Path, **other: Any) -> dict[str, Any]:
+    said = {key: value for key, value in UNET.items() if key not in ("network", "options")}
+    return {**said, "start": str(first), **other}
+
+
+def test_a_frozen_encoder_keeps_its_weights(first: Path, folder: Path, tmp_path: Path) -> None:
+    report = swath.train(
+        folder, out=tmp_path / "m.swath", **again(first, freeze_encoder=True, average=0.0), **SAID, **SPLIT
+    )
+    before, after = read_state(first), read_state(report.model)
+    learnt = [key for key in before if key.endswith("weight") and not torch.equal(before[key], after[key])]
+    assert learnt
+    assert not [key for key in learnt if key.startswith("encoder")]
+    assert all(torch.equal(before[key], after[key]) for key in before if "encoder" in key)
+    assert any("tensors loaded as they are" in note for note in report.notes)
+
+
+def test_other_classes_get_a_new_head(first: Path, own_data: Path, tmp_path: Path) -> None:
+    three = tiles(own_data, tmp_path / "three")
+    relabel(three, lambda name, mask: mask + (name[-1] == "0"))
+    report = swath.train(three, out=tmp_path / "m.swath", classes=["a", "b", "c"], **again(first), **SAID, **SPLIT)
+    assert swath.load(str(report.model)).card.output.channels == 3
+    assert any("segmentation_head" in note and "kept as the network had them" in note for note in report.notes)
+
+
+def test_other_bands_get_filters_by_wavelength(first: Path, own_data: Path, tmp_path: Path) -> None:
+    visible = tiles(own_data, tmp_path / "visible", bands=3)
+    said = {"sensor": SAID["sensor"], "bands": SAID["bands"][:3]}
+    report = swath.train(visible, out=tmp_path / "m.swath", **again(first), **said, **SPLIT)
+    assert len(swath.load(str(report.model)).card.inputs[0].bands) == 3
+    assert any("made for 3 bands from 4 by wavelength" in note for note in report.notes)
+
+
+def test_what_does_not_fit_is_refused(first: Path, folder: Path, tmp_path: Path) -> None:
+    out = tmp_path / "m.swath"
+    with pytest.raises(TrainError, match="is a unet, not a fpn"):
+        swath.train(folder, out=out, network="fpn", **again(first), **SAID, **SPLIT)
+    with pytest.raises(CardError, match="no network is called 'unett'"):
+        swath.train(folder, out=out, **{**UNET, "network": "unett"}, **SAID, **SPLIT)
+    with pytest.raises(TrainError, match="take one of"):
+        swath.train(
+            folder, out=out, **{**UNET, "network": "stsun-nano", "options": {}, "task": "regression"}, **SAID, **SPLIT
+        )
