@@ -115,7 +115,7 @@ def train(
             resume=resume,
             overwrite=overwrite,
             progress=bar,
-            **(said | _fields(more or [])),
+            **(said | fields_of(more or [])),
         )
     typer.echo(report.describe())
 
@@ -138,7 +138,7 @@ def _part(text: str) -> float | list[str]:
         return split(text)
 
 
-def _fields(pairs: list[str]) -> dict[str, Any]:
+def fields_of(pairs: list[str]) -> dict[str, Any]:
     """`lr=0.01` and `options.encoder=resnet18` as fields."""
     import yaml
 

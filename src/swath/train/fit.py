@@ -25,11 +25,35 @@ from swath.train.loop import Loop
 from swath.train.progress import Tell
 from swath.train.recipe import Recipe
 from swath.train.report import SkillReport, TrainReport
-from swath.train.sets import LabelledSet, open_set
+from swath.train.sets import open_set
 
 
 def fit(recipe: Recipe, out: str | Path, *, resume: bool, overwrite: bool, tell: Tell | None) -> TrainReport:
     """Train as a recipe says; see `swath.train`."""
+    loop = made_ready(recipe, out, resume=resume, overwrite=overwrite, tell=tell)
+    course, files, skills = loop.course, loop.files, loop.skills
+    try:
+        ended = loop.run()
+    finally:
+        if loop.fabric.is_global_zero and course.rows:
+            draw_curves(course, [f"{one.card.name}/{one.headline[0]}" for one in skills], files.picture)
+    return TrainReport(
+        model=files.out,
+        folder=files.folder,
+        skills=tuple(_of_skill(skill, course) for skill in skills),
+        steps=course.step,
+        best_step=course.best_step,
+        seconds=course.seconds,
+        rate=course.rate,
+        precision=precision_of(recipe),
+        parameters=sum(parameter.numel() for parameter in loop.average.network.parameters()),
+        ended=ended,
+        notes=_notes(skills),
+    )
+
+
+def made_ready(recipe: Recipe, out: str | Path, *, resume: bool, overwrite: bool, tell: Tell | None) -> Loop:
+    """All that a run needs, before its first step: data looked through, network built, devices taken."""
     files = RunFiles.at(out, overwrite=overwrite, resume=resume)
     seed(recipe.seed)
     sets = tuple(open_set(one, recipe.data, recipe.seed) for one in recipe.sets)
@@ -40,7 +64,6 @@ def fit(recipe: Recipe, out: str | Path, *, resume: bool, overwrite: bool, tell:
         files.recipe.write_text(recipe.to_yaml(), encoding="utf-8")
         for one in sets:
             one.split.save(files.split(one.skill), overwrite=True)
-
     network: nn.Module = model.network.to(memory_format=torch.channels_last)
     network.train()
     learnt = freeze_encoder(network) if recipe.freeze_encoder else list(network.parameters())
@@ -74,24 +97,7 @@ def fit(recipe: Recipe, out: str | Path, *, resume: bool, overwrite: bool, tell:
     )
     if resume:
         loop.load()
-    try:
-        ended = loop.run()
-    finally:
-        if first and course.rows:
-            draw_curves(course, [f"{one.card.name}/{one.headline[0]}" for one in skills], files.picture)
-    return TrainReport(
-        model=files.out,
-        folder=files.folder,
-        skills=tuple(_of_skill(skill, course) for skill in skills),
-        steps=course.step,
-        best_step=course.best_step,
-        seconds=course.seconds,
-        rate=course.rate,
-        precision=precision_of(recipe),
-        parameters=sum(parameter.numel() for parameter in network.parameters()),
-        ended=ended,
-        notes=_notes(model, sets),
-    )
+    return loop
 
 
 def _optimizer(learnt: Sequence[nn.Parameter], recipe: Recipe) -> torch.optim.Optimizer:
@@ -135,7 +141,11 @@ def _of_skill(skill: Skill, course: Course) -> SkillReport:
     )
 
 
-def _notes(model: Model, sets: Sequence[LabelledSet]) -> tuple[str, ...]:
-    loaded = [] if model.report is None else [f"begun from {model.report}"]
-    found = [f"{one.dataset.name}: {each.what}; {each.action}" for one in sets for each in one.report.findings]
+def _notes(skills: Sequence[Skill]) -> tuple[str, ...]:
+    """How weights were loaded, and what inspection found."""
+    report = skills[0].model.report
+    loaded = [] if report is None else [f"begun from {report}"]
+    found = [
+        f"{one.one.dataset.name}: {each.what}; {each.action}" for one in skills for each in one.one.report.findings
+    ]
     return (*loaded, *found)

@@ -114,7 +114,7 @@ class Loop:
         with closing(read_ahead(self.draw, course.step * recipe.accumulate)) as batches:
             while used < 1 or course.validated == 0:
                 before = time.perf_counter()
-                loss = self._step(batches, used)
+                loss = self.step(batches, used)
                 course.learning += time.perf_counter() - before
                 course.seconds = time.perf_counter() - begun
                 used = self._agreed(self.budget.used(course.step, course.seconds))
@@ -132,7 +132,7 @@ class Loop:
                     raise TrainError(f"stopped by {asked.by} at step {course.step}{self._kept()}")
         return "the budget is used up"
 
-    def _step(self, batches: Iterator[Batch], used: float) -> float:
+    def step(self, batches: Iterator[Batch], used: float) -> float:
         """One step of the optimiser.
 
         Returns:

@@ -141,7 +141,8 @@ def split_set(dataset: Dataset, one: SetRecipe, data: str | None, seed: int, rep
     """
     if one.split is not None:
         read = Split.read(located(one.split, data))
-        return replace(read, **{part: tuple(n for n in read.part(part) if n in dataset) for part in PARTS})
+        train, val, test = (tuple(name for name in read.part(part) if name in dataset) for part in PARTS)
+        return replace(read, train=train, val=val, test=test)
     held = {part: _named(dataset, patterns) for part, patterns in (("val", one.val), ("test", one.test))}
     taken = held["val"] | held["test"]
     val, test = (part if isinstance(part, float) else 0.0 for part in (one.val, one.test))
