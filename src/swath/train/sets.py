@@ -132,8 +132,15 @@ def located(folder: str, data: str | None) -> Path:
     return Path(root).expanduser() / path
 
 
-def split_set(dataset: Dataset, one: SetRecipe, data: str | None, seed: int, report: Report) -> Split:
+def split_set(dataset: Dataset, one: SetRecipe, data: str | None, seed: int, report: Report | None) -> Split:
     """The parts that a recipe wants: a file's, or named ones and the rest by place.
+
+    Args:
+        dataset: what to part.
+        one: says how.
+        data: where a relative file lies.
+        seed: of the choice among places.
+        report: of inspection, which knows images that are nearly alike; None: not looked for.
 
     Raises:
         TrainError: a pattern fits no item.
@@ -145,11 +152,11 @@ def split_set(dataset: Dataset, one: SetRecipe, data: str | None, seed: int, rep
         return replace(read, train=train, val=val, test=test)
     held = {part: _named(dataset, patterns) for part, patterns in (("val", one.val), ("test", one.test))}
     taken = held["val"] | held["test"]
-    val, test = (part if isinstance(part, float) else 0.0 for part in (one.val, one.test))
+    of_val, of_test = (part if isinstance(part, float) else 0.0 for part in (one.val, one.test))
     if not taken:
-        return split(dataset, seed=seed, val=val, test=test, report=report)
+        return split(dataset, seed=seed, val=of_val, test=of_test, report=report)
     rest = dataset.subset(item.name for item in dataset.items if item.name not in taken)
-    parts = split(rest, seed=seed, val=val, test=test) if val or test else None
+    parts = split(rest, seed=seed, val=of_val, test=of_test) if of_val or of_test else None
     return Split(
         train=tuple(item.name for item in rest.items) if parts is None else parts.train,
         val=(*sorted(held["val"]), *(parts.val if parts else ())),
