@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import csv
-import os
 import signal
 from pathlib import Path
 from typing import Any
@@ -90,7 +89,7 @@ def test_what_was_interrupted_ends_as_if_it_had_not_been(trained: TrainReport, f
 
     def interrupt(moment: Moment) -> None:
         if moment.step == 3:
-            os.kill(os.getpid(), signal.SIGINT)
+            signal.raise_signal(signal.SIGINT)
 
     with pytest.raises(TrainError, match=r"stopped by SIGINT at step 3; the best weights so far \(step 2\) are kept"):
         swath.train(folder, out=out, steps=4, progress=interrupt, **QUICK, **SAID, **SPLIT)
@@ -101,6 +100,13 @@ def test_what_was_interrupted_ends_as_if_it_had_not_been(trained: TrainReport, f
     whole, parted = (read_state(one.folder / "last.ckpt") for one in (trained, ended))
     assert whole.keys() == parted.keys()
     assert all(torch.equal(whole[key], parted[key]) for key in whole)
+
+
+def test_a_run_goes_on_with_the_places_it_began_with(trained: TrainReport, folder: Path) -> None:
+    with pytest.raises(TrainError, match="the places to learn from are others than when the run began"):
+        swath.train(
+            folder, out=trained.model, resume=True, steps=6, **QUICK, **SAID, val=["tile_1_*"], test=["tile_3_*"]
+        )
 
 
 def test_a_loss_that_is_no_number_is_tried_once_more_slower(

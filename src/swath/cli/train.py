@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from contextlib import nullcontext
 from pathlib import Path
@@ -117,11 +118,17 @@ def train(
             progress=bar,
             **(said | fields_of(more or [])),
         )
-    typer.echo(report.describe())
+    if _first():
+        typer.echo(report.describe())
+
+
+def _first() -> bool:
+    """Whether this is the first of the processes that work together; Lightning starts the others with this variable."""
+    return os.environ.get("LOCAL_RANK", "0") == "0"
 
 
 def _bar(out: str) -> Any:
-    if not sys.stderr.isatty():
+    if not sys.stderr.isatty() or not _first():
         return nullcontext()
     from rich.console import Console
 

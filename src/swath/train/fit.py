@@ -9,7 +9,8 @@ from pathlib import Path
 import torch
 from torch import nn
 
-from swath.data import Crops
+from swath.data import Crops, Split
+from swath.errors import TrainError
 from swath.models.model import Model
 from swath.train.average import Average
 from swath.train.batches import Draw
@@ -25,7 +26,7 @@ from swath.train.loop import Loop
 from swath.train.progress import Tell
 from swath.train.recipe import Recipe
 from swath.train.report import SkillReport, TrainReport
-from swath.train.sets import open_set
+from swath.train.sets import LabelledSet, open_set
 
 
 def fit(recipe: Recipe, out: str | Path, *, resume: bool, overwrite: bool, tell: Tell | None) -> TrainReport:
@@ -60,7 +61,9 @@ def made_ready(recipe: Recipe, out: str | Path, *, resume: bool, overwrite: bool
     model = begin(recipe, [draft(one, recipe) for one in sets])
     fabric = fabric_of(recipe, files)
     first = fabric.is_global_zero
-    if first:
+    if resume:
+        _same_places(sets, files)
+    elif first:
         files.recipe.write_text(recipe.to_yaml(), encoding="utf-8")
         for one in sets:
             one.split.save(files.split(one.skill), overwrite=True)
@@ -98,6 +101,21 @@ def made_ready(recipe: Recipe, out: str | Path, *, resume: bool, overwrite: bool
     if resume:
         loop.load()
     return loop
+
+
+def _same_places(sets: Sequence[LabelledSet], files: RunFiles) -> None:
+    """See that a run goes on with the places that it began with; else it would be validated on what it has learnt.
+
+    Raises:
+        TrainError: it does not.
+    """
+    for one in sets:
+        before = Split.read(files.split(one.skill))
+        if (before.train, before.val) != (one.split.train, one.split.val):
+            raise TrainError(
+                f"{one.dataset.name}: the places to learn from are others than when the run began "
+                f"({files.split(one.skill)}); put data, seed and shares back, or begin anew with overwrite=True"
+            )
 
 
 def _optimizer(learnt: Sequence[nn.Parameter], recipe: Recipe) -> torch.optim.Optimizer:

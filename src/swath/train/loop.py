@@ -117,19 +117,19 @@ class Loop:
                 loss = self.step(batches, used)
                 course.learning += time.perf_counter() - before
                 course.seconds = time.perf_counter() - begun
-                used = self._agreed(self.budget.used(course.step, course.seconds))
                 if self.tell is not None:
                     self.tell(Moment.of(course, self.budget, loss))
+                used, stop = self._agreed(self.budget.used(course.step, course.seconds), asked.by)
                 if math.floor(used * recipe.validations) > course.validated or used >= 1:
                     self.validate(math.floor(used * recipe.validations))
                     course.seconds = time.perf_counter() - begun
                     if recipe.patience is not None and course.stale >= recipe.patience:
                         return f"no better result in {course.stale} validations"
-                if asked.by is not None:
+                if stop is not None:
                     if course.best is None:
                         self.validate(course.validated)
                     self.save()
-                    raise TrainError(f"stopped by {asked.by} at step {course.step}{self._kept()}")
+                    raise TrainError(f"stopped by {stop} at step {course.step}{self._kept()}")
         return "the budget is used up"
 
     def step(self, batches: Iterator[Batch], used: float) -> float:
@@ -153,7 +153,8 @@ class Loop:
                 loss = skill.loss(self.network, batch, device, recipe.smoothing) / recipe.accumulate
                 self.fabric.backward(loss)
             total = total + loss.detach()
-            course.pixels += len(batch.samples) * batch.samples[0].image.shape[-2] * batch.samples[0].image.shape[-1]
+            height, width = batch.samples[0].image.shape[-2:]
+            course.pixels += len(batch.samples) * height * width * self.fabric.world_size
         norm = self.fabric.clip_gradients(self.network, self.optimizer, max_norm=recipe.clip, error_if_nonfinite=False)
         value = float(total)
         if not math.isfinite(value) or norm is None or not math.isfinite(float(norm)):
@@ -217,9 +218,9 @@ class Loop:
     def _parts(self) -> dict[str, Any]:
         return {"network": self.network, "optimizer": self.optimizer, "average": self.average.network}
 
-    def _agreed(self, used: float) -> float:
-        """The first device's clock, where there are several."""
-        return used if self.fabric.world_size == 1 else float(self.fabric.broadcast(used))
+    def _agreed(self, used: float, stop: str | None) -> tuple[float, str | None]:
+        """What the first device's clock and signals say, where there are several."""
+        return (used, stop) if self.fabric.world_size == 1 else self.fabric.broadcast((used, stop))
 
     def _kept(self) -> str:
         best = self.course.best
