@@ -16,7 +16,7 @@ from swath.errors import PredictError
 from swath.models.model import Model
 from swath.models.remember import recall
 from swath.predict import precision, predict
-from swath.predict.forward import VIEWS, Forward, batch_size, devices_of, out_of_memory
+from swath.predict.forward import VIEWS, Forward, batch_size, devices_of, lanes_of, out_of_memory
 from swath.predict.match import match
 from swath.predict.plan import Plan
 from swath.predict.work import Work
@@ -63,11 +63,11 @@ class Small(Coarser):
 )
 def test_a_smaller_batch_is_tried_and_kept(scene: swath.Scene, error: type[BaseException], said: str) -> None:
     own = model("coarser", scene)
-    expected = predict(scene, own, tile=64).read()
+    expected = predict(scene, own, tile=64, precision="float32").read()
     network = Small()
     network.load_state_dict(own.network.state_dict())
     network.error, network.said = error, said
-    found = predict(scene, replace(own, network=network), tile=64, batch=16).read()
+    found = predict(scene, replace(own, network=network), tile=64, batch=16, precision="float32").read()
     np.testing.assert_array_equal(found[0], expected[0])
     assert set(network.seen) == {4}
 
@@ -180,3 +180,31 @@ def test_devices_are_found_or_refused() -> None:
     assert devices_of(None)
     with pytest.raises(PredictError, match="device=nonsense cannot be used"):
         devices_of("nonsense")
+
+
+def test_lanes_share_a_processor_and_bound_what_is_in_flight() -> None:
+    cpu, before = torch.device("cpu"), torch.get_num_threads()
+    try:
+        torch.set_num_threads(4)
+        assert lanes_of(cpu, (512, 512)) == [1, 1, 1, 1]
+        assert lanes_of(cpu, (768, 768)) == [4]
+        assert lanes_of(cpu, (4096, 4096)) == [4]
+        torch.set_num_threads(10)
+        assert lanes_of(cpu, (512, 512)) == [2, 2, 2, 2]
+        assert lanes_of(torch.device("cuda", 0), (512, 512)) == [None]
+    finally:
+        torch.set_num_threads(before)
+
+
+def test_a_mosaic_is_the_same_in_one_lane_and_in_several(scene: swath.Scene) -> None:
+    own, before = model("finer", scene), torch.get_num_threads()
+    try:
+        torch.set_num_threads(1)
+        one = predict(scene, own, tile=64, precision="float32").read()
+        torch.set_num_threads(3)
+        several = predict(scene, own, tile=64, precision="float32").read()
+        assert torch.get_num_threads() == 3
+    finally:
+        torch.set_num_threads(before)
+    for got, expected in zip(several, one, strict=True):
+        np.testing.assert_array_equal(got, expected)

@@ -177,13 +177,16 @@ class Model:
         return replace(self, card=self.card.with_(**changes))
 
     def normalise(
-        self, values: NDArray[np.floating[Any]] | Tensor, valid: NDArray[np.bool_] | Tensor, which: int = 0
+        self,
+        values: NDArray[np.floating[Any]] | Tensor,
+        valid: NDArray[np.bool_] | Tensor | None = None,
+        which: int = 0,
     ) -> Tensor:
         """Values as the network wants them, by the card alone and pixel by pixel.
 
         Args:
             values: `[..., C, H, W]` in the units of the card's bands.
-            valid: bool, of the same shape or `[..., H, W]`.
+            valid: bool, of the same shape or `[..., H, W]`; None: wherever values are finite.
             which: position of the input on the card.
 
         Returns:
@@ -193,12 +196,10 @@ class Model:
             CardError: the number of bands is not that of the card.
         """
         given = self.card.inputs[which]
-        x, ok = _tensor(values).to(torch.float32), _tensor(valid)
-        ok = ok.unsqueeze(-3) if ok.ndim == x.ndim - 1 else ok
+        x = _tensor(values).to(torch.float32)
         bands = given.bands or (given.any_bands,) * x.shape[-3]
         if x.shape[-3] != len(bands):
             raise CardError(f"input {given.name!r} has {len(bands)} bands, and values of {x.shape[-3]} were given")
-        ok = ok & x.isfinite()
         rows = [
             (*(band.clip or (-np.inf, np.inf)), *((n.shift, n.span) if (n := band.normalisation) else (0.0, 1.0)))
             for band in bands
@@ -206,8 +207,12 @@ class Model:
         ]
         low, high, shift, span = torch.tensor(rows, dtype=torch.float32, device=x.device).T[..., None, None]
         if any(band is not None and band.clip is not None for band in bands):
-            x = x.clamp(low, high)
-        return torch.where(ok, x.sub(shift).div_(span), given.fill)
+            x = torch.where(x.isfinite(), x.clamp(low, high), torch.nan)
+        x = x.sub(shift).div_(span).nan_to_num_(given.fill, given.fill, given.fill)
+        if valid is None:
+            return x
+        ok = _tensor(valid)
+        return x.masked_fill_(~(ok.unsqueeze(-3) if ok.ndim == x.ndim - 1 else ok), given.fill)
 
     def __call__(self, *inputs: Tensor, **context: Any) -> Any:
         """What the network gives for normalised inputs, without gradients.

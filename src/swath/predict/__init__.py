@@ -147,6 +147,7 @@ def predict(
         batch=batch,
         workers=workers,
         device=None if named is None else tuple(str(one) for one in named),
+        plain=exact,
     )
     asked = {"stitch": stitch, "exact": exact, "tile": tile, "overlap": overlap, "tta": tta, **kept, **settle}
     if exact and precision == "auto":

@@ -110,9 +110,10 @@ class Stitcher:
     def _average(self, cell: Index, shape: tuple[int, ...], parts: list[tuple[Index, list[Array]]]) -> Array:
         total = np.zeros((len(parts[0][1][0]), *shape), dtype=np.float32)
         weight = np.zeros(shape, dtype=np.float32)
+        scratch = np.empty_like(total)  # memory that is asked for again and again costs more than the sums
         for tile, arrays in parts:
             where, share = self._share(cell, tile)
-            total[:, *where] += arrays[0] * share
+            total[:, *where] += np.multiply(arrays[0], share, out=scratch[:, *where])
             weight[where] += share
         # A pixel that only invalid tiles saw is itself invalid, and 0 / 0 is never looked at.
         return np.divide(total, weight, out=total, where=weight > 0)

@@ -17,6 +17,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
+import torch
 from numpy.typing import NDArray
 
 from swath.models.card import Card
@@ -172,6 +173,7 @@ def stream(
                     results.put(result, timeout=_PATIENCE)
                     break
 
+    threads = torch.get_num_threads()
     pool = ThreadPoolExecutor(len(forwards), thread_name_prefix="swath-run")
     try:
         working = [pool.submit(work, one) for one in forwards]
@@ -188,4 +190,5 @@ def stream(
     finally:
         stop.set()
         pool.shutdown(wait=True)
+        torch.set_num_threads(threads)  # what lanes set holds for threads that are yet to begin, too
         readers.close()

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from swath.models.model import Model
 from swath.predict.blocks import Block, moved, placed, shared, size_of
 from swath.predict.feed import Feed
-from swath.predict.forward import Forward, Precision, batch_size, devices_of
+from swath.predict.forward import Forward, Precision, batch_size, devices_of, lanes_of
 from swath.predict.plan import Index, Plan, Window
 from swath.predict.stitch import Cell
 from swath.predict.stream import read_inputs, stream
@@ -31,7 +31,7 @@ class Engine:
     """Copies of a network that are ready to run.
 
     Attributes:
-        forwards: one per device.
+        forwards: one per device, or per lane of a processor.
         batch: tiles that are run at once.
     """
 
@@ -54,6 +54,7 @@ class Work:
         batch: tiles that are run at once; None: by the device's memory.
         workers: reader threads; None: by the number of cores.
         device: names of devices; None: all GPUs of the machine, else its processor.
+        plain: whether the network sees channels first, see `Forward`.
     """
 
     model: Model
@@ -66,6 +67,7 @@ class Work:
     batch: int | None = None
     workers: int | None = None
     device: tuple[str, ...] | None = None
+    plain: bool = False
 
     @property
     def devices(self) -> list[torch.device]:
@@ -95,7 +97,9 @@ class Work:
         forwards: list[Forward] = []
         for device in self.devices:
             shared_network = any(one.device == device for one in forwards)
-            forwards.append(self.forward(device, self.precision, own=shared_network))
+            lanes = [None] if self.compiled else lanes_of(device, self.plan.shape)
+            forward = self.forward(device, self.precision, own=shared_network)
+            forwards += [forward.lane(threads) for threads in lanes]
         tiles = len(self.plan.rows) * len(self.plan.columns)
         batch = self.batch or batch_size(
             self.plan.shape, tiles, forwards[0], lambda: read_inputs(self.plan, self.feed, self.plan.tiles()[0])[0]
@@ -107,6 +111,7 @@ class Work:
         return Forward(
             self.model, self.task, device,
             precision=precision, compiled=self.compiled, views=self.views, told=self.feed.told, own=own,
+            plain=self.plain,
         )  # fmt: skip
 
     def produce(
