@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import math
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -23,7 +24,7 @@ from swath.train.devices import fabric_of, precision_of, seed
 from swath.train.files import RunFiles
 from swath.train.learner import Skill
 from swath.train.loop import Loop
-from swath.train.progress import Tell
+from swath.train.progress import Moment, Tell
 from swath.train.recipe import Recipe
 from swath.train.report import SkillReport, TrainReport
 from swath.train.sets import LabelledSet, open_set
@@ -38,6 +39,8 @@ def fit(recipe: Recipe, out: str | Path, *, resume: bool, overwrite: bool, tell:
     finally:
         if loop.fabric.is_global_zero and course.rows:
             draw_curves(course, [f"{one.card.name}/{one.headline[0]}" for one in skills], files.picture)
+    if loop.fabric.is_global_zero and recipe.reach:
+        _measure(skills, files.out, lambda what: tell and tell(Moment.of(course, loop.budget, math.nan, doing=what)))
     return TrainReport(
         model=files.out,
         folder=files.folder,
@@ -137,6 +140,16 @@ def _crops(skill: Skill, recipe: Recipe) -> Crops:
 def _save(model: Model, skills: Sequence[Skill], course: Course, out: Path) -> None:
     """Write the mean of the weights with the scores it has."""
     cards = [scored(skill.card, _scores(skill, course), len(skill.one.val)) for skill in skills]
+    replace(model, card=cards[0], others=tuple(cards[1:])).save(out)
+
+
+def _measure(skills: Sequence[Skill], out: Path, say: Callable[[str], object]) -> None:
+    """Put onto the cards of the weights that are kept how far they see, on imagery that they were validated on."""
+    model = Model.load(out)
+    cards = []
+    for skill, card in zip(skills, model.cards, strict=True):
+        say(f"{card.name}: how far it sees")
+        cards.append(card.with_(field=model.skill(card.name).probe_field(skill.images())))
     replace(model, card=cards[0], others=tuple(cards[1:])).save(out)
 
 

@@ -144,6 +144,25 @@ class Skill:
         step = self.card.tile.multiple
         return tuple(slice(one.start, one.start + step * -(-(one.stop - one.start) // step)) for one in window)
 
+    def images(self, most: int = 4) -> Tensor | None:
+        """Normalised imagery of the validation part, `[N, C, H, W]` with dates one after another; None: too little.
+
+        Args:
+            most: images, of the size of the smallest.
+        """
+        chosen = self.looked_at[:: max(1, len(self.looked_at) // most)][:most]
+        if len(chosen) < 2:
+            return None
+        size = min(min(part.stop - part.start for part in window) for _, window in chosen)
+        samples = [
+            self.one.dataset.sample(
+                self.one.dataset[name], tuple(slice(part.start, part.start + size) for part in window)
+            )
+            for name, window in chosen
+        ]
+        values, valid = (np.stack([getattr(one, key) for one in samples]) for key in ("image", "valid"))
+        return self.model.normalise(values, valid).flatten(1, 2)
+
     @cached_property
     def headline(self) -> tuple[str, bool]:
         """The score that tells the best, and whether it is to be large."""

@@ -22,6 +22,7 @@ class Moment:
         rate: millions of pixels learnt from per second, validation left out.
         remaining: seconds left at the pace so far; None where there is none yet.
         best: the best score so far; None before the first validation.
+        doing: what is done after the last step; None while steps are done.
     """
 
     step: int
@@ -30,17 +31,18 @@ class Moment:
     rate: float
     remaining: float | None
     best: float | None
+    doing: str | None = None
 
     @classmethod
-    def of(cls, course: Course, budget: Budget, loss: float) -> Moment:
+    def of(cls, course: Course, budget: Budget, loss: float, doing: str | None = None) -> Moment:
         """The moment that a course is at."""
         used = budget.used(course.step, course.seconds)
         left = budget.remaining(course.step, course.seconds)
-        return cls(course.step, used, loss, course.rate, left, course.best)
+        return cls(course.step, used, loss, course.rate, left, course.best, doing)
 
 
 Tell = Callable[[Moment], None]
-"""Called after each step."""
+"""Called after each step, and for what is done after the last."""
 
 
 class Bar:
@@ -61,6 +63,9 @@ class Bar:
 
     def __call__(self, moment: Moment) -> None:
         """Draw a moment of the run."""
+        if moment.doing is not None:
+            self._rich.update(self._task, completed=1.0, words=moment.doing)
+            return
         old = moment.loss if self._smooth is None else self._smooth
         self._smooth = 0.95 * old + 0.05 * moment.loss
         words = [f"step {moment.step}", f"loss {self._smooth:.3f}", f"{moment.rate:.2f} Mpx/s"]

@@ -128,6 +128,9 @@ class Recipe(Frozen):
     patience: int | None = Field(default=None, gt=0)
     """Validations without a better result after which the run ends; None: it does not."""
 
+    reach: bool = True
+    """Whether to find out in the end how far the network sees, which else the first prediction does."""
+
     precision: Literal["auto", "float32", "bfloat16"] = "auto"
     """`auto`: bfloat16 mixed with float32 where the device has instructions for it."""
     accelerator: Literal["auto", "cpu", "gpu", "mps"] = "auto"
