@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 from swath.errors import SwathError
 
 if TYPE_CHECKING:
+    from swath import data
     from swath.models.model import Model
     from swath.models.registry import load
     from swath.predict import predict
@@ -31,6 +32,7 @@ if TYPE_CHECKING:
     __version__: str
 
 _LAZY = {
+    "data": ("swath.data", ""),
     "evaluate": ("swath.train.evaluate", "evaluate"),
     "Evaluation": ("swath.train.evaluate", "Evaluation"),
     "load": ("swath.models.registry", "load"),
@@ -56,6 +58,7 @@ __all__ = [
     "SwathError",
     "TrainReport",
     "__version__",
+    "data",
     "evaluate",
     "load",
     "open",
@@ -73,7 +76,8 @@ def __getattr__(name: str) -> Any:
     if name not in _LAZY:
         raise AttributeError(f"module 'swath' has no attribute {name!r}")
     module, attribute = _LAZY[name]
-    return getattr(import_module(module), attribute)
+    found = import_module(module)
+    return getattr(found, attribute) if attribute else found
 
 
 def __dir__() -> list[str]:

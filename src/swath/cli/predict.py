@@ -143,6 +143,7 @@ def predict(
                     compile=compile,
                     tta=tta,
                     cluster=cluster,
+                    progress=bar,
                     **settled(match_bands, match_dates, gsd, units),
                 )
                 product.save(out, **saving)

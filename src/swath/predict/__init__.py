@@ -101,6 +101,7 @@ def predict(
     from swath.predict.match import by_input, match
     from swath.predict.plan import Plan
     from swath.predict.product import Product
+    from swath.predict.progress import Status
     from swath.predict.run import Prediction
     from swath.predict.skills import fitting_skill
     from swath.predict.work import Work
@@ -118,6 +119,8 @@ def predict(
     # A scene that one tile holds has no seams, so it does not matter how far the network sees.
     alone = stitch == "auto" and not exact and max(feed.grid.shape) <= (tile or card.tile.size)
     if card.field is None and stitch != "blend" and not alone:
+        if progress is not None:
+            progress(Status.before(f"finding out, once, how far {card.name} sees"))
         model = model.with_card(field=model.probe_field(effective=not exact))
     plan = Plan.of(
         feed.grid,

@@ -23,6 +23,7 @@ class Status:
         seconds: since this run began.
         remaining: seconds left, at the rate so far; None where there is none yet.
         memory: bytes that the process holds in memory.
+        doing: what is done before the first block; None once blocks are made.
     """
 
     done: int
@@ -31,6 +32,12 @@ class Status:
     seconds: float
     remaining: float | None
     memory: int
+    doing: str | None = None
+
+    @classmethod
+    def before(cls, doing: str) -> Status:
+        """Nothing is made yet, and this is why."""
+        return cls(0, 1, 0, 0.0, None, int(psutil.Process().memory_info().rss), doing)
 
     @property
     def rate(self) -> float:
@@ -93,12 +100,18 @@ class Bar:
             TextColumn("{task.fields[memory]:.0f} MB"),
             **options,
         )
+        self._what = what
         self._task = self._rich.add_task(what, total=None, rate=0.0, memory=0.0)
 
     def __call__(self, status: Status) -> None:
         """Draw a moment of the run."""
         self._rich.update(
-            self._task, total=status.total, completed=status.done, rate=status.rate, memory=status.memory / 1e6
+            self._task,
+            description=self._what if status.doing is None else f"{self._what}: {status.doing}",
+            total=status.total,
+            completed=status.done,
+            rate=status.rate,
+            memory=status.memory / 1e6,
         )
 
     def __enter__(self) -> Self:
