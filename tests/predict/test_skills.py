@@ -105,3 +105,15 @@ def test_the_network_hears_its_task_and_classes(file: Path) -> None:
     change = model.skill("change")(x.repeat(1, 2, 1, 1, 1), wavelengths=centres)
     assert change.shape[1] == 1
     assert float(change[0, 0, 0, 0]) == pytest.approx(2 + len("change") + len("changed") + float(centres.sum()))
+
+
+def test_a_map_takes_the_place_of_all_that_an_earlier_one_wrote(file: Path, own_data: Path, tmp_path: Path) -> None:
+    model = Model.load(file, network=Told()).skill("cover")
+    scene = swath.open(own_data / "paris_2015.tif", **SCENE)
+    (tmp_path / "map.notes.tif").write_bytes(b"mine")
+    predict(scene, model, out=tmp_path / "map.tif", probabilities=True)
+    assert (tmp_path / "map.probabilities.tif").exists()
+    predict(scene, model, out=tmp_path / "map.tif", overwrite=True)
+    assert not (tmp_path / "map.probabilities.tif").exists(), "it would be taken for the new map's"
+    assert (tmp_path / "map.confidence.tif").exists()
+    assert (tmp_path / "map.notes.tif").exists()

@@ -7,7 +7,7 @@ import os
 import shutil
 import tempfile
 import weakref
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Self
 
@@ -23,7 +23,7 @@ from swath.scene.raster import RasterReader
 from swath.scene.scene import Scene
 from swath.scene.write import atomic_path
 from swath.scene.write.atomic import SIDECARS
-from swath.scene.write.record import record_path
+from swath.scene.write.record import read_record, record_path
 from swath.tasks.task import MAIN
 
 
@@ -148,6 +148,18 @@ class Kept:
 def sibling(main: Path, key: str) -> Path:
     """Where the file of a key lies: `X.confidence.tif` beside `X.tif`."""
     return main.with_name(f"{main.stem}.{key}{main.suffix}") if key else main
+
+
+def left_over(main: Path, files: Iterable[Path]) -> list[Path]:
+    """Files of the product that is at `main`, by its record, that a product of these files does not replace.
+
+    They would be taken for parts of the new one, such as the probabilities of another network.
+    """
+    if not record_path(main).exists():
+        return []
+    old = [sibling(main, key) for key in read_record(main).assets if key != "data"]
+    beside = [one.with_name(one.name + suffix) for one in old if one not in set(files) for suffix in ("", *SIDECARS)]
+    return [one for one in beside if one.exists()]
 
 
 def _copy(source: Path, target: Path, *, overwrite: bool) -> None:

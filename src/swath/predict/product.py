@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from odc.geo.geobox import GeoBox
 
 from swath.errors import PredictError, WriteError
-from swath.predict.kept import Kept, sibling
+from swath.predict.kept import Kept, left_over, sibling
 from swath.predict.making import Progress, Run
 from swath.predict.vectors.regions import windows
 from swath.predict.vectors.whole import SIDE
@@ -182,9 +182,12 @@ class Product:
         paths = {key: sibling(main, key) for key in self.files}
         for one in paths.values():
             check_target(one, overwrite=overwrite or resume)
+        left = left_over(main, paths.values())
         told, dates = self._kept.save(paths, overwrite=overwrite, resume=resume, progress=progress)
         assets = {key: one for key, one in paths.items() if key}
         write_record(main, grid=self.grid, datetimes=dates, assets=assets, properties=told)
+        for one in left:
+            one.unlink(missing_ok=True)
         return main
 
     def areas(self) -> dict[str, float]:
