@@ -11,7 +11,7 @@ from typing import Any, Literal
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from torch import Tensor, nn
+from torch import Tensor
 
 from swath.errors import PredictError
 from swath.models.calling import call_network
@@ -94,8 +94,6 @@ class Forward:
         if own or device != model.device or precision == "bfloat16":
             layout = torch.preserve_format if plain else torch.channels_last
             self.network = copy.deepcopy(model.network).to(device=device).to(memory_format=layout)
-        if precision == "bfloat16":
-            _halve(self.network)
         if compiled:
             self.network = torch.compile(self.network)
         self.device = device
@@ -184,13 +182,6 @@ class Forward:
         own = logits[k : k + 1] if isinstance(logits, Tensor) else [part[k : k + 1].contiguous() for part in logits]
         one = self._task.activate(own.contiguous() if isinstance(own, Tensor) else own)[0]
         return view.undo(one).contiguous() if one.ndim == 3 else one[:, None, None]
-
-
-def _halve(network: nn.Module) -> None:
-    """Weights that autocast would round at every call, rounded once: the numbers are the same."""
-    for module in network.modules():
-        if type(module) in (nn.Conv2d, nn.ConvTranspose2d, nn.Linear):
-            module.to(torch.bfloat16)
 
 
 def _channels_last(x: Tensor) -> Tensor:
