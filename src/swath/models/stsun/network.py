@@ -8,6 +8,7 @@ dates that exchange and are fused on every scale, and classes asked for by name.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from swath.errors import CardError
@@ -27,12 +28,17 @@ _SIZES: dict[str, dict[str, Any]] = {
 }
 
 
+_WEIGHTS = {path.stem: path for path in (Path(__file__).parent / "weights").glob("*.swath")}
+"""Those that come with Swath, by the name that they are asked for by; `recipes/` makes each again."""
+
+
 @register(
     "stsun",
     title="STSUN, multi-scale",
     tasks=TASKS,
     source=("Spatial-Temporal-Spectral Unified network for dense prediction, 2025",),
-    sizes=_SIZES,
+    sizes={**_SIZES, "tiny-nc": _SIZES["tiny"]},
+    weights=_WEIGHTS,
 )
 def stsun(
     widths: Sequence[int] = _SIZES["tiny"]["widths"],
