@@ -92,8 +92,10 @@ class Forward:
         self._last = not plain
         self.network: Any = model.network
         if own or device != model.device or precision == "bfloat16":
-            layout = torch.preserve_format if plain else torch.channels_last
-            self.network = copy.deepcopy(model.network).to(device=device).to(memory_format=layout)
+            self.network = copy.deepcopy(model.network).to(device=device)
+        if self._last and (device.type != "cpu" or precision == "bfloat16"):
+            # In float32 a processor gains nothing by it, and copies must add up as the network itself does.
+            self.network = self.network.to(memory_format=torch.channels_last)
         if compiled:
             self.network = torch.compile(self.network)
         self.device = device
