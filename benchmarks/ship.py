@@ -1,0 +1,42 @@
+"""Make of a trained model the file that is shipped: each skill scored on places that it has never seen.
+
+    swath train recipes/stsun-tiny.yaml -o stsun-tiny.swath
+    python benchmarks/ship.py stsun-tiny.swath src/swath/models/stsun/weights/stsun-tiny.swath [--data FOLDER]
+
+The scores, with their intervals over scenes, take the place of those on the cards that training chose the weights by.
+"""
+
+from __future__ import annotations
+
+import argparse
+from dataclasses import replace
+from pathlib import Path
+
+from stsun_table import recipe_of, scored
+from swath.models.model import Model
+
+_KEPT = ("iou", "f1", "precision", "recall", "mean_iou", "mean_f1", "accuracy", "kappa", "ece")
+
+
+def main() -> None:
+    """Score, print, write."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("trained", type=Path)
+    parser.add_argument("shipped", type=Path)
+    parser.add_argument("--data", default="$SWATH_TEST_DATA/data", help="folder of the sets")
+    asked = parser.parse_args()
+    recipe, model = recipe_of(asked.trained, asked.data), Model.load(asked.trained)
+    cards = []
+    for one, card in zip(recipe.sets, model.cards, strict=True):
+        split = asked.trained.with_suffix(".train") / f"{card.name}.split.json"
+        found = scored(f"{asked.trained}:{card.name}", one, recipe, split)
+        print(found.describe(), flush=True)
+        scores = [one for one in found.scores() if one.metric in _KEPT or one.metric.startswith("iou/")]
+        cards.append(card.with_(scores=tuple(scores)))
+    asked.shipped.parent.mkdir(parents=True, exist_ok=True)
+    replace(model, card=cards[0], others=tuple(cards[1:])).save(asked.shipped)
+    print(f"{asked.shipped}  {asked.shipped.stat().st_size / 1e6:.1f} MB")
+
+
+if __name__ == "__main__":
+    main()
