@@ -27,7 +27,7 @@ Index = tuple[int, int]
 """Row and column of a tile or cell in the tiling of the whole grid."""
 Stitch = Literal["auto", "trim", "blend"]
 
-_LARGEST = 2
+_LARGEST = 1.5
 """A tile that is mostly halo is enlarged to at most this many times the card's size: beyond, activations of a U-Net on
 a tile of 1,792 px took 1.3 GB, and memory comes before speed here; `tile=` takes more."""
 _WORTH = 0.4

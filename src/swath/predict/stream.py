@@ -160,7 +160,7 @@ def stream(
     tiles = plan.tiles(wanted)
     stitcher = Stitcher(plan, card, wanted, folder=folder)
     readers = _Readers(plan, feed, tiles, workers or min(4, cores()), batch)
-    results: queue.Queue[list[Result]] = queue.Queue(maxsize=2)
+    results: queue.Queue[list[Result]] = queue.Queue(maxsize=1)
     stop = threading.Event()
 
     def work(forward: Forward) -> None:
