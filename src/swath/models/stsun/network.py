@@ -37,7 +37,7 @@ _WEIGHTS = {path.stem: path for path in (Path(__file__).parent / "weights").glob
     title="STSUN, multi-scale",
     tasks=TASKS,
     source=("Spatial-Temporal-Spectral Unified network for dense prediction, 2025",),
-    sizes={**_SIZES, "tiny-nc": _SIZES["tiny"]},
+    sizes={**_SIZES, **{name.removeprefix("stsun-"): _SIZES["tiny"] for name in _WEIGHTS}},
     weights=_WEIGHTS,
 )
 def stsun(
