@@ -26,6 +26,9 @@ QUICK: dict[str, dict[str, Any]] = {
         "decoder_options": {"decoder_pyramid_channels": 32, "decoder_segmentation_channels": 32},
     },
     "deeplabv3plus": {"encoder": "mobilenet_v2", "decoder_options": {"decoder_channels": 32}},
+    "stsun": {"widths": [16, 24, 32, 48]},
+    "stsun-small": {"widths": [16, 24, 32, 48]},
+    "stsun-base": {"widths": [16, 24, 32, 48]},
     "stsun-paper": {"width": 64, "unified": 8, "heads": 4, "windows": [[4, 1], [2, 2], [1, 4]], "image_size": 32},
 }
 """Arguments with which a network that is large as it stands is quick to run; every other one runs as it is."""
