@@ -9,10 +9,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-import numpy as np
 import pytest
-import rasterio
-from PIL import Image
 
 ROOT = Path(__file__).parent.parent
 HEAVY = ("torch", "rasterio", "xarray", "geopandas", "matplotlib", "pandas", "scipy", "numpy")
@@ -40,23 +37,6 @@ def test_every_name_at_the_top_is_there() -> None:
         assert getattr(swath, name) is not None
     with pytest.raises(AttributeError, match="no attribute 'nothing'"):
         swath.nothing
-
-
-def test_the_demo(tmp_path: Path) -> None:
-    said = run(sys.executable, str(ROOT / "examples" / "demo.py"), str(tmp_path / "demo")).stdout
-    hectares = {year: float(area) for year, area in re.findall(r"^  (20\d\d) +([\d.]+)$", said, re.MULTILINE)}
-    for year, area in hectares.items():
-        with rasterio.open(ROOT / "tests" / "data" / f"paris_{year}.tif") as dataset:
-            red, nir = dataset.read([3, 4]).astype(float)
-        green = ((nir - red) / (nir + red) > 0.25).sum()
-        assert area == pytest.approx(green * 10.517**2 / 1e4, rel=0.01)  # 10.517 m: a pixel on the ground
-    out = tmp_path / "demo"
-    for name in re.findall(r"^  (\S+\.\S+)$", said, re.MULTILINE):
-        assert (out / name).stat().st_size > 0
-    with Image.open(out / "vegetation_2018.png") as picture:
-        assert len(np.unique(np.asarray(picture.convert("RGB")).reshape(-1, 3), axis=0)) > 1000
-    with rasterio.open(out / "vegetation_2018.tif") as dataset:
-        assert dataset.tags(ns="IMAGE_STRUCTURE")["LAYOUT"] == "COG"
 
 
 def test_links_of_the_documents_lead_somewhere() -> None:

@@ -6,7 +6,10 @@ import runpy
 from pathlib import Path
 
 import geopandas as gpd
+import numpy as np
 import pytest
+import rasterio
+from numpy.typing import NDArray
 
 from swath.predict.product import Product
 
@@ -29,6 +32,18 @@ def test_the_demo_writes_maps_shapes_records_and_a_page(tmp_path: Path, capsys: 
         assert job.told["title"] in page
         assert job.told["title"] in said
     assert str(tmp_path / "index.html") in said
+    with rasterio.open(tmp_path / "paris_greenness.tif") as dataset:
+        assert dataset.tags(ns="IMAGE_STRUCTURE")["LAYOUT"] == "COG"
+    # The same by hand: greener is a rise of NDVI by more than 0.15.
+    before, after = (ndvi(EXAMPLES / "data" / f"paris_{year}.tif") for year in (2015, 2018))
+    greener = float((after - before > 0.15).sum()) * 10.517**2 / 1e4  # 10.517 m: a pixel on the ground
+    assert Product.open(tmp_path / "paris_greenness.tif").areas()["greener"] == pytest.approx(greener, rel=0.01)
+
+
+def ndvi(path: Path) -> NDArray[np.float64]:
+    with rasterio.open(path) as dataset:
+        red, nir = dataset.read([3, 4]).astype(float)
+    return np.asarray((nir - red) / (nir + red))
 
 
 def test_the_imagery_is_small_and_every_file_is_told_of() -> None:
