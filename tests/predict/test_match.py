@@ -12,6 +12,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+import torch
 from affine import Affine
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
@@ -20,6 +21,7 @@ from odc.geo.geobox import GeoBox
 import swath
 from swath.errors import MatchError
 from swath.models import Card, CardBand, ClassLabel, DatesRule, GsdRule, Input, Output, registry
+from swath.models.weights import save_weights
 from swath.predict.match import can_take, fits, match
 from swath.sensors import find_sensor
 
@@ -656,12 +658,15 @@ def test_it_travels_to_other_processes_and_into_the_record(paris: swath.Scene) -
     assert "B02 from B02 (name), reflectance" in str(feed)
 
 
-def test_which_models_can_take_a_scene(paris: swath.Scene, own_data: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_which_models_can_take_a_scene(
+    paris: swath.Scene, own_data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     def build() -> None: ...
 
     cards = {"fits": card_of(), "too-fine": card_of(image(gsd=0.3)), "other": card_of(image(("VV",), "sentinel-1-db"))}
     for name, card in cards.items():
-        entry = registry.Entry(name, build, name, ("segmentation",), card=card)
+        weights = save_weights(tmp_path / f"{name}.swath", {"a": torch.ones(1)}, card)
+        entry = registry.Entry(name, build, name, ("segmentation",), weights=weights)
         monkeypatch.setitem(registry._ENTRIES, name, entry)
     found = set(can_take(paris)) & set(cards)
     assert found == {"fits"}
