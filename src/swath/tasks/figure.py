@@ -63,6 +63,7 @@ def figure(cases: Sequence[Case], card: Card) -> Figure:
     for row, case in zip(grid, cases, strict=True):
         for ax in row:
             ax.set_axis_off()
+        # A case of one date has fewer panels than a pair in the row above; what is left over stays empty.
         for ax, (title, picture, options) in zip(row, _panels(case, card, classes), strict=False):
             ax.imshow(picture, interpolation="nearest", **options)
             ax.set_title(title, fontsize=7.5, color=FAINT, loc="left", parse_math=False)
