@@ -28,8 +28,8 @@ Index = tuple[int, int]
 Stitch = Literal["auto", "trim", "blend"]
 
 _LARGEST = 1.5
-"""A tile that is mostly halo is enlarged to at most this many times the card's size: beyond, what lies between the layers
-of a U-Net does not fit into what a run may take, and memory comes before speed here; `tile=` takes more."""
+"""A tile that is mostly halo is enlarged to at most this many times the card's size: beyond, what lies between the
+layers of a U-Net does not fit into what a run may take, and memory comes before speed here; `tile=` takes more."""
 _WORTH = 0.4
 """Share of a tile that should be kept."""
 
