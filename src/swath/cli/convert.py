@@ -18,7 +18,7 @@ from swath.cli.options import (
     open_paths,
     part_of,
 )
-from swath.cli.progress import Bar
+from swath.progress import Bar
 
 
 def convert(
@@ -57,6 +57,6 @@ def convert(
     from swath.scene.export import save_scene
 
     with Bar("writing") as bar:
-        written = save_scene(part, out, overwrite=overwrite, progress=bar)
+        written = save_scene(part, out, overwrite=overwrite, progress=bar.count)
     for path in written:
         typer.echo(str(path))

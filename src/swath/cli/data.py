@@ -146,8 +146,8 @@ def _whole(text: str, option: str) -> int:
 
 def inspected(found: Dataset) -> Report:
     """The report, with a bar where it takes more than two seconds."""
-    from swath.cli.progress import Bar
     from swath.data import inspect as look
+    from swath.progress import Bar
 
     with Bar(f"reading {found.name}") as bar:
-        return look(found, progress=bar)
+        return look(found, progress=bar.count)

@@ -8,8 +8,8 @@ import typer
 
 from swath.cli.data import Classes, Folder, Ignore, LabelField, Layout, Task, open_data
 from swath.cli.options import BandNames, SensorName, split
-from swath.cli.progress import Bar
 from swath.cli.words import show, table
+from swath.progress import Bar
 
 
 def evaluate(
@@ -80,7 +80,7 @@ def evaluate(
             bootstrap=bootstrap,
             seed=seed,
             worst=worst,
-            progress=bar,
+            progress=bar.count,
             **{key: value for key, value in given.items() if value is not None},
         )
     for line in found.heading():

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import os
-import sys
-from contextlib import nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -24,6 +22,7 @@ from swath.cli.options import (
     split,
 )
 from swath.cli.words import show, table
+from swath.progress import Bar
 
 if TYPE_CHECKING:
     from swath.predict.product import Product
@@ -116,8 +115,8 @@ def predict(
     from swath.scene.write.atomic import check_target
 
     check_target(Path(out), overwrite=overwrite or resume)
-    with _bar(out) as bar:
-        saving = {"overwrite": overwrite, "resume": resume, "progress": bar}
+    with Bar(os.path.basename(out)) as bar:
+        saving: dict[str, Any] = {"overwrite": overwrite, "resume": resume, "progress": bar}
         try:
             if again is not None:
                 from swath.predict.verify import again as make_again
@@ -186,16 +185,6 @@ def _finish(
         for name, hectares in areas.items():
             rows.add_row(name, f"{hectares:,.1f}", f"{100 * hectares / whole:.1f} %")
         show(rows)
-
-
-def _bar(out: str) -> Any:
-    if not sys.stderr.isatty():
-        return nullcontext()
-    from rich.console import Console
-
-    from swath.predict.progress import Bar
-
-    return Bar(os.path.basename(out), console=Console(stderr=True), transient=True)
 
 
 def _with_others(scene: Scene, inputs: list[str], model: str) -> Scene | dict[str, Scene]:

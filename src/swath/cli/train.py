@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import sys
 from contextlib import nullcontext
 from pathlib import Path
 from typing import Annotated, Any
@@ -12,6 +11,7 @@ import typer
 
 from swath.cli.data import Classes, Gsd, Ignore, LabelField, Layout, class_names
 from swath.cli.options import BandNames, SensorName, band_keys, split
+from swath.progress import Bar
 
 
 def train(
@@ -106,7 +106,7 @@ def train(
         "devices": None if devices is None else int(devices) if devices.isdigit() else devices,
         "seed": seed,
     }
-    with _bar(out) as bar:
+    with Bar(Path(out).name) if _first() else nullcontext() as bar:
         report = run(
             folder,
             task=task,
@@ -125,16 +125,6 @@ def train(
 def _first() -> bool:
     """Whether this is the first of the processes that work together; Lightning starts the others with this variable."""
     return os.environ.get("LOCAL_RANK", "0") == "0"
-
-
-def _bar(out: str) -> Any:
-    if not sys.stderr.isatty() or not _first():
-        return nullcontext()
-    from rich.console import Console
-
-    from swath.train.progress import Bar
-
-    return Bar(Path(out).name, console=Console(stderr=True), transient=True)
 
 
 def _part(text: str) -> float | list[str]:

@@ -1,4 +1,4 @@
-"""How far a run is: numbers for whoever asks, and a bar for people."""
+"""How far a run is, for whoever asks."""
 
 from __future__ import annotations
 
@@ -6,10 +6,11 @@ import os
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
-from types import TracebackType
-from typing import Any, Self
+from typing import Any
 
 import psutil
+
+from swath.progress import clock
 
 
 @dataclass(frozen=True)
@@ -43,6 +44,21 @@ class Status:
     def rate(self) -> float:
         """Millions of pixels of the answer per second."""
         return self.pixels / 1e6 / self.seconds if self.seconds > 0 else 0.0
+
+    @property
+    def share(self) -> float | None:
+        """What is done of the whole, 0 to 1; None before the first block."""
+        return None if self.doing is not None else self.done / self.total
+
+    @property
+    def words(self) -> str:
+        """In words."""
+        if self.doing is not None:
+            return self.doing
+        told = [f"{self.rate:.2f} Mpx/s", f"{self.memory / 1e6:.0f} MB"]
+        if self.remaining is not None:
+            told.append(f"{clock(self.remaining)} left")
+        return ", ".join(told)
 
 
 Progress = Callable[[Any], None]
@@ -82,43 +98,3 @@ class Watch:
             own = self._done - self._earlier
             remaining = (self._total - self._done) * self.seconds / own if own else None
             self._tell(Status(self._done, self._total, self.pixels, self.seconds, remaining, memory))
-
-
-class Bar:
-    """A progress bar in the terminal: `with Bar("out.tif") as bar: product.save("out.tif", progress=bar)`."""
-
-    def __init__(self, what: str, **options: Any) -> None:
-        from rich.progress import BarColumn, TaskProgressColumn, TextColumn, TimeRemainingColumn
-        from rich.progress import Progress as Rich
-
-        self._rich = Rich(
-            TextColumn("{task.description}"),
-            BarColumn(),
-            TaskProgressColumn(),
-            TextColumn("{task.fields[rate]:.2f} Mpx/s"),
-            TimeRemainingColumn(),
-            TextColumn("{task.fields[memory]:.0f} MB"),
-            **options,
-        )
-        self._what = what
-        self._task = self._rich.add_task(what, total=None, rate=0.0, memory=0.0)
-
-    def __call__(self, status: Status) -> None:
-        """Draw a moment of the run."""
-        self._rich.update(
-            self._task,
-            description=self._what if status.doing is None else f"{self._what}: {status.doing}",
-            total=status.total,
-            completed=status.done,
-            rate=status.rate,
-            memory=status.memory / 1e6,
-        )
-
-    def __enter__(self) -> Self:
-        self._rich.start()
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self._rich.stop()

@@ -9,6 +9,7 @@ from __future__ import annotations
 import math
 import time
 import warnings
+from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing
 from dataclasses import dataclass, field
@@ -37,6 +38,8 @@ if TYPE_CHECKING:
 _GO_ON = "and resume=True goes on from here"
 _SLOWER = 0.1
 """What the learning rate is multiplied by, once, when the loss is no longer a number."""
+_LATEST = 20
+"""Steps whose mean loss is told."""
 
 
 class Diverged(TrainError):
@@ -111,14 +114,15 @@ class Loop:
         course, recipe = self.course, self.recipe
         begun = time.perf_counter() - course.seconds
         used = self.budget.used(course.step, course.seconds)
+        latest: deque[float] = deque(maxlen=_LATEST)
         with closing(read_ahead(self.draw, course.step * recipe.accumulate)) as batches:
             while used < 1 or course.validated == 0:
                 before = time.perf_counter()
-                loss = self.step(batches, used)
+                latest.append(self.step(batches, used))
                 course.learning += time.perf_counter() - before
                 course.seconds = time.perf_counter() - begun
                 if self.tell is not None:
-                    self.tell(Moment.of(course, self.budget, loss))
+                    self.tell(Moment.of(course, self.budget, sum(latest) / len(latest)))
                 used, stop = self._agreed(self.budget.used(course.step, course.seconds), asked.by)
                 if math.floor(used * recipe.validations) > course.validated or used >= 1:
                     self.validate(math.floor(used * recipe.validations))

@@ -1,12 +1,11 @@
-"""How far a run is: numbers for whoever asks, and a bar for people."""
+"""How far a run is, for whoever asks."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from types import TracebackType
-from typing import Any, Self
 
+from swath.progress import clock
 from swath.train.budget import Budget
 from swath.train.course import Course
 
@@ -17,8 +16,8 @@ class Moment:
 
     Attributes:
         step: steps done.
-        used: share of the budget, 0 to 1.
-        loss: of the last step.
+        share: of the budget that is used, 0 to 1.
+        loss: mean of the latest steps.
         rate: millions of pixels learnt from per second, validation left out.
         remaining: seconds left at the pace so far; None where there is none yet.
         best: the best score so far; None before the first validation.
@@ -26,7 +25,7 @@ class Moment:
     """
 
     step: int
-    used: float
+    share: float
     loss: float
     rate: float
     remaining: float | None
@@ -40,52 +39,18 @@ class Moment:
         left = budget.remaining(course.step, course.seconds)
         return cls(course.step, used, loss, course.rate, left, course.best, doing)
 
+    @property
+    def words(self) -> str:
+        """In words."""
+        if self.doing is not None:
+            return self.doing
+        told = [f"step {self.step}", f"loss {self.loss:.3f}", f"{self.rate:.2f} Mpx/s"]
+        if self.best is not None:
+            told.append(f"best {self.best:.3f}")
+        if self.remaining is not None:
+            told.append(f"{clock(self.remaining)} left")
+        return ", ".join(told)
+
 
 Tell = Callable[[Moment], None]
 """Called after each step, and for what is done after the last."""
-
-
-class Bar:
-    """A progress bar in the terminal: `with Bar("mine.swath") as bar: swath.train(..., progress=bar)`."""
-
-    def __init__(self, what: str, **options: Any) -> None:
-        from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn
-
-        self._rich = Progress(
-            TextColumn("{task.description}"),
-            BarColumn(),
-            TaskProgressColumn(),
-            TextColumn("{task.fields[words]}"),
-            **options,
-        )
-        self._task = self._rich.add_task(what, total=1.0, words="")
-        self._smooth: float | None = None
-
-    def __call__(self, moment: Moment) -> None:
-        """Draw a moment of the run."""
-        if moment.doing is not None:
-            self._rich.update(self._task, completed=1.0, words=moment.doing)
-            return
-        old = moment.loss if self._smooth is None else self._smooth
-        self._smooth = 0.95 * old + 0.05 * moment.loss
-        words = [f"step {moment.step}", f"loss {self._smooth:.3f}", f"{moment.rate:.2f} Mpx/s"]
-        if moment.best is not None:
-            words.append(f"best {moment.best:.3f}")
-        if moment.remaining is not None:
-            words.append(f"{_clock(moment.remaining)} left")
-        self._rich.update(self._task, completed=moment.used, words=", ".join(words))
-
-    def __enter__(self) -> Self:
-        self._rich.start()
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self._rich.stop()
-
-
-def _clock(seconds: float) -> str:
-    minutes, rest = divmod(round(seconds), 60)
-    hours, minutes = divmod(minutes, 60)
-    return f"{hours}:{minutes:02d}:{rest:02d}" if hours else f"{minutes}:{rest:02d}"
