@@ -11,7 +11,7 @@ import rasterio
 
 import swath.data
 from swath.data import IGNORE, ClassIndex
-from swath.errors import DataError
+from swath.errors import DataError, SensorError
 
 from .made import change, greenness, pairs, write
 
@@ -49,6 +49,11 @@ def test_masks_that_hold_an_unnamed_number_are_refused(shared_data):
         swath.data.open(shared_data / "dubai_landcover")
     with pytest.raises(DataError, match=r"say ignore=\[5, 255\] if 255 means unlabelled"):
         swath.data.open(shared_data / "dubai_landcover", classes=["a", "b", "c", "d", "e"], ignore=5)
+
+
+def test_a_sensor_that_is_unknown_is_said_once(own_data, tmp_path):
+    with pytest.raises(SensorError, match=r"unknown sensor 'sentinel-2-l1cc'; near: sentinel-2-l1c"):
+        swath.data.open(pairs(tmp_path, own_data), sensor="sentinel-2-l1cc")
 
 
 def test_pairs_are_read_pixel_by_pixel(own_data, tmp_path):

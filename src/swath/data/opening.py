@@ -13,6 +13,7 @@ from swath.data.layouts import Asked, held, recognise
 from swath.data.places import named_places
 from swath.errors import DataError
 from swath.models.card import TASKS
+from swath.sensors import find_sensor
 
 
 def open_folder(
@@ -45,6 +46,7 @@ def open_folder(
     Raises:
         DataError: the folder is not arranged in a known way, or its labels do not fit what was said; the message says
             what to do.
+        SensorError: no such sensor.
     """
     root = Path(path).expanduser()
     if not root.is_dir():
@@ -52,6 +54,8 @@ def open_folder(
         raise DataError(f"{path}: {problem}; give a folder of labelled images")
     if task is not None and task not in TASKS:
         raise DataError(f"task={task!r} is not known; there are {', '.join(TASKS)}")
+    if sensor is not None:
+        find_sensor(sensor)  # what is unknown is said once, not for each image
     asked = Asked(
         task=task,
         layout=layout,

@@ -28,6 +28,8 @@ if TYPE_CHECKING:
 
 _LARGEST = 1024
 """Side of what is looked at of a large image when validating."""
+_ASIDE = 0.4
+"""What the mean loss of further answers in train mode counts, as in PSPNet (arXiv:1612.01105)."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -97,11 +99,27 @@ class Skill:
         return call_network(network, self.card, [x], self.context)
 
     def loss(self, network: nn.Module, batch: Batch, device: torch.device, smoothing: float) -> Tensor:
-        """How far the network is from the labels of a batch."""
-        logits = self.answer(network, batch.samples, device)
+        """How far the network is from the labels of a batch.
+
+        A network may say it itself, by a method `loss(answer, targets, of)`: `of(logits, targets)` is the task's loss.
+        Else what a network gives in train mode besides its logits counts `_ASIDE` times.
+        """
+        answer = self.answer(network, batch.samples, device)
         targets = self.task.targets(batch.samples).to(device)
         weights = None if self.weights is None else self.weights.to(device)
-        return self.task.loss(logits, targets, weights, smoothing)
+
+        def of(logits: Any, wanted: Any) -> Tensor:
+            return self.task.loss(logits, wanted, weights, smoothing)
+
+        own = getattr(self.model.network, "loss", None)
+        if own is not None:
+            found: Tensor = own(answer, targets, of)
+            return found
+        if isinstance(answer, tuple) and self.card.task != "semantic-change":
+            logits, *more = answer
+            aside = [of(extra, targets) for extra in more]
+            return of(logits, targets) + _ASIDE * sum(aside) / max(1, len(aside))
+        return of(answer, targets)
 
     @cached_property
     def looked_at(self) -> tuple[tuple[str, Any], ...]:
