@@ -39,12 +39,12 @@ CONTEXT = ("wavelengths", "days", "gsd", "task", "classes")
 def made(entry: Entry, task: Task, card: Card) -> Model:
     """The network with a card for a task, made from what its arguments say."""
     quick = QUICK.get(entry.name, {})
-    stacked = "in_channels" in entry.arguments
+    by_number = {"in_channels": 3, "classes": 1}
     with torch.device("meta"):
-        shown = entry.build(**quick, **({"in_channels": 3, "classes": 1} if stacked else {}))
+        shown = entry.build(**quick, **{key: value for key, value in by_number.items() if key in entry.arguments})
     parameters = inspect.signature(shown.forward).parameters
     several = len(parameters.keys() - set(CONTEXT)) > 1
-    given: Literal["axis", "arguments", "channels"] = "channels" if stacked else "arguments" if several else "axis"
+    given: Literal["axis", "arguments", "channels"] = "channels" if entry.stacks else "arguments" if several else "axis"
     labels = card.output.classes
     outputs = {
         "change": Output(kind="binary", classes=labels[:2]),

@@ -61,6 +61,14 @@ class Entry:
         """Names of what the builder takes."""
         return tuple(inspect.signature(self.builder).parameters)
 
+    @property
+    def stacks(self) -> bool:
+        """Whether dates reach it one after another along the channels: it takes a number of bands, and not pairs alone.
+
+        A network for change and nothing else takes `(before, after)`, and `in_channels` are the bands of either.
+        """
+        return "in_channels" in self.arguments and not all("change" in task for task in self.tasks)
+
     def build(self, **config: Any) -> nn.Module:
         """A new network.
 

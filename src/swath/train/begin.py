@@ -42,11 +42,10 @@ def begin(recipe: Recipe, drafts: Sequence[Card]) -> Model:
                 f"{entry.name} is for {', '.join(entry.tasks)}, and {card.name} is {card.task}; "
                 f"take one of {', '.join(registry.names(card.task)) or 'no network'}"
             )
-    stacked = "in_channels" in entry.arguments
-    if stacked:
+    if entry.stacks:
         drafts = [_given(card, "channels") for card in drafts]
     network = entry.build(**_from_cards(entry, drafts), **spec.config)
-    cards = [_settled(network, card, stacked).with_(architecture=entry.title) for card in drafts]
+    cards = [_settled(network, card, entry.stacks).with_(architecture=entry.title) for card in drafts]
     report = None if source is None else _taken_over(network, cards[0], source)
     kept = {
         key: value for key, value in (_from_cards(entry, cards) | spec.config).items() if key not in entry.transient
