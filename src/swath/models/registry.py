@@ -248,6 +248,9 @@ def load_official(
 ) -> nn.Module:
     """A network with weights in the key layout of the system's own release, loaded strictly; in eval mode.
 
+    A network has the names of its release; where it has not all of them, or others, its method
+    `from_release(state_dict) -> state_dict` says which are which.
+
     Args:
         name: registered name.
         state_dict: the release's weights.
@@ -263,7 +266,10 @@ def load_official(
 
     network = find(name).build(**config)
     state = {key.removeprefix(prefix): tensor for key, tensor in state_dict.items() if key.startswith(prefix)}
-    load_strict(network, weights_of(state, network.state_dict(), averaged=averaged))
+    state = weights_of(state, network.state_dict(), averaged=averaged)
+    if (translate := getattr(network, "from_release", None)) is not None:
+        state = translate(state)
+    load_strict(network, state)
     return network.eval()
 
 
