@@ -124,7 +124,7 @@ def test_run_lengths_of_a_real_ship(shared_data: Path, tmp_path: Path, compresse
     images = [{"id": 1, "file_name": "1.jpg", "width": width, "height": height}]
     file = {"images": images, "categories": [{"id": 1, "name": "ship"}], "annotations": [entry]}
     (tmp_path / "a.json").write_text(json.dumps(file))
-    data = swath.data.open(tmp_path, task="segmentation")
+    data = swath.data.open(tmp_path, task="segmentation", blocks=False)
     np.testing.assert_array_equal(data.sample(data["1"]).target, mask)
     part = data.sample(data["1"], np.s_[400:500, -10:300]).target
     assert isinstance(part, np.ndarray)

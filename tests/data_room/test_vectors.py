@@ -49,7 +49,7 @@ SETS: dict[str, tuple[str, dict[str, Any], tuple[int, ...], list[str]]] = {
 @pytest.mark.parametrize("name", SETS)
 def test_real_sets(name: str, shared_data: Path) -> None:
     folder, told, shape, names = SETS[name]
-    data = swath.data.open(shared_data / folder, **told)
+    data = swath.data.open(shared_data / folder, **told, blocks=False)
     assert (data.layout, data.task, len(data)) == ("vectors", "segmentation", 1)
     assert not names or [one.name for one in data.classes] == names
     (item,) = data.items
@@ -226,7 +226,7 @@ def test_a_huge_raster_is_never_burned_at_once(
         crs = dataset.crs
     places = [shapely.box(left + at, top - at - 0.1, left + at + 0.1, top - at) for at in (0.01, 1.5, 2.8)]
     gpd.GeoDataFrame({"kind": ["a", "b", "a"]}, geometry=places, crs=crs).to_file(tmp_path / "places.gpkg")
-    data = swath.data.open(tmp_path)
+    data = swath.data.open(tmp_path, blocks=False)
     largest = 0
     real = shapes.burn
 

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Protocol, runtime_checkable
 
 from odc.geo.geobox import GeoBox
+from rasterio.windows import Window
 
 from swath.data.sample import Target
 from swath.scene.reader import Roi
@@ -63,9 +64,11 @@ class Item:
         images: one source that `swath.open` takes per date, in the order of time.
         label: None where nothing is known.
         place: items of one place share it; a split never parts them.
+        window: the part of the images that it is; None: all.
     """
 
     name: str
     images: tuple[Path, ...]
     label: Label | None
     place: str
+    window: Window | None = None

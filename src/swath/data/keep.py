@@ -123,15 +123,16 @@ class Scenes:
         """
         key = item.images
         with self._lock:
-            if key in self._scenes:
+            scene = self._scenes.get(key)
+            if scene is not None:
                 self._scenes.move_to_end(key)
-                return self._scenes[key]
-        scene = _kept(_opened(item, sensor, bands), gsd)
-        with self._lock:
-            self._scenes[key] = scene
-            if len(self._scenes) > _MOST_SCENES:
-                self._scenes.popitem(last=False)
-        return scene
+        if scene is None:
+            scene = _kept(_opened(item, sensor, bands), gsd)
+            with self._lock:
+                self._scenes[key] = scene
+                if len(self._scenes) > _MOST_SCENES:
+                    self._scenes.popitem(last=False)
+        return scene if item.window is None else scene.select(window=item.window)
 
 
 def _opened(item: Item, sensor: Any, bands: Sequence[Any] | None) -> Scene:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Hashable, Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -24,9 +24,9 @@ _ROWS = 1024
 def copies(data: Dataset) -> list[tuple[str, ...]]:
     """Names of items whose images are the same byte for byte, in groups."""
     known: Mapping[Path, str] = digests(data)
-    groups: dict[tuple[str, ...], list[str]] = defaultdict(list)
+    groups: dict[Hashable, list[str]] = defaultdict(list)
     for item in data.items:
-        groups[tuple(known[path] for path in item.images)].append(item.name)
+        groups[(item.window, *(known[path] for path in item.images))].append(item.name)
     return [tuple(names) for names in groups.values() if len(names) > 1]
 
 

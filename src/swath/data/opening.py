@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from swath.data.blocks import in_blocks
 from swath.data.dataset import Dataset
 from swath.data.given import given_parts
 from swath.data.layouts import Asked, held, recognise
@@ -28,6 +29,7 @@ def open_folder(
     ignore: int | Sequence[int] | None = None,
     gsd: float | None = None,
     buffer: float | None = None,
+    blocks: bool = True,
 ) -> Dataset:
     """Open a folder of labelled images. Labels are looked through; images are not read yet.
 
@@ -42,6 +44,8 @@ def open_folder(
         ignore: values of masks that mean "not labelled".
         gsd: pixel size on the ground in m, of images that do not say it.
         buffer: metres by which lines and points of vector files are widened to areas; None: they are left out.
+        blocks: whether images with labels of pixels are cut into blocks where there are so few of them that none could
+            be held out.
 
     Raises:
         DataError: the folder is not arranged in a known way, or its labels do not fit what was said; the message says
@@ -68,6 +72,8 @@ def open_folder(
         buffer=buffer,
     )
     name, made = recognise(root, asked)
+    if blocks:
+        made = in_blocks(made, asked)
     if not made.items:
         raise DataError(f"{path}: holds no image with a label; it holds {held(root)}")
     if doubles := [one for one, times in Counter(item.name for item in made.items).items() if times > 1]:

@@ -1,0 +1,136 @@
+"""Blocks of large images: where labels lie on one scene or a few, parts of it are held out instead of whole images."""
+
+from __future__ import annotations
+
+import itertools
+from collections import Counter
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from odc.geo.geobox import GeoBox
+from rasterio.windows import Window
+
+from swath.data.item import Item, Label
+from swath.data.layouts import Asked, Found
+from swath.data.sample import IGNORE, Target
+from swath.errors import SwathError
+from swath.scene.reader import Roi, roi_of, shifted
+
+_FEW = 4
+"""Images from which on they are held out whole."""
+_SIDE = 224
+"""Pixels along a side of the smallest block."""
+_MOST = 8
+"""Blocks along a side."""
+_ROWS = 1024
+_OF_PIXELS = ("segmentation", "change", "semantic-change", "regression")
+
+
+@dataclass(frozen=True, eq=False)
+class BlockLabel:
+    """The label of a block of an image.
+
+    Attributes:
+        whole: label of the image.
+        grid: of the image.
+        window: the block.
+    """
+
+    whole: Label
+    grid: GeoBox
+    window: Window
+
+    @property
+    def files(self) -> tuple[Path, ...]:
+        """See `Label.files`."""
+        return self.whole.files
+
+    def read(self, grid: GeoBox, window: Roi) -> Target:
+        """See `Label.read`; beyond the block nothing is labelled, whatever the image's label says of it."""
+        target = self.whole.read(self.grid, shifted(window, self.window.row_off, self.window.col_off))
+        if isinstance(target, np.ndarray):
+            height, width = grid.shape
+            outside = np.nan if target.dtype.kind == "f" else IGNORE
+            rows, columns = (np.arange(side.start, side.stop) for side in window)
+            target[(rows < 0) | (rows >= height)] = outside
+            target[:, (columns < 0) | (columns >= width)] = outside
+        return target
+
+    def counts(self, grid: GeoBox) -> Mapping[int, int]:
+        """See `Label.counts`."""
+        total: Counter[int] = Counter()
+        for target in self._stripes():
+            if target.dtype.kind == "i":
+                positions, times = np.unique(target[target != IGNORE], return_counts=True)
+                total.update(dict(zip(positions.tolist(), times.tolist(), strict=True)))
+        return dict(sorted(total.items()))
+
+    @property
+    def is_anywhere(self) -> bool:
+        """Whether anything in the block is labelled."""
+        return any(
+            bool((target != IGNORE).any() if target.dtype.kind == "i" else np.isfinite(target).any())
+            for target in self._stripes()
+        )
+
+    def _stripes(self) -> Iterator[NDArray[Any]]:
+        grid = self.grid[roi_of(self.window, self.grid)]
+        height, width = grid.shape
+        for top in range(0, height, _ROWS):
+            target = self.read(grid, np.s_[top : min(top + _ROWS, height), 0:width])
+            if isinstance(target, np.ndarray):
+                yield target
+
+
+def in_blocks(found: Found, asked: Asked) -> Found:
+    """The items, cut into blocks where there are so few that no places could be held out.
+
+    Cut are images with labels of pixels, if they are fewer than four, not parted by their folder, and at least two
+    blocks wide and high; blocks without a label are left out.
+    """
+    if found.task not in _OF_PIXELS or len(found.items) >= _FEW or found.parts:
+        return found
+    made: list[Item] = []
+    notes: list[str] = []
+    for item in found.items:
+        blocks = list(_blocks(item, asked))
+        made += blocks or [item]
+        if blocks:
+            height, width = blocks[0].label.grid.shape if isinstance(blocks[0].label, BlockLabel) else (0, 0)
+            notes.append(
+                f"{item.images[0].name} ({width} x {height} pixels) is cut into {len(blocks)} blocks; some of them are "
+                "held out, since there are too few images for that"
+            )
+    return replace(found, items=tuple(made), notes=(*found.notes, *notes))
+
+
+def _blocks(item: Item, asked: Asked) -> Iterator[Item]:
+    from swath.scene.open import open_scene
+
+    if item.label is None:
+        return
+    try:
+        grid = open_scene(str(item.images[0]), sensor=asked.sensor, bands=asked.bands).grid
+    except SwathError:
+        return  # what is wrong with it is told when it is inspected
+    rows, columns = (min(_MOST, side // _SIDE) for side in grid.shape)
+    if min(rows, columns) < 2:
+        return
+    digits = len(str(max(grid.shape)))
+    for top, bottom in _ends(grid.shape.y, rows):
+        for left, right in _ends(grid.shape.x, columns):
+            window = Window(left, top, right - left, bottom - top)
+            label = BlockLabel(item.label, grid, window)
+            if label.is_anywhere:
+                name = f"{item.name}_{top:0{digits}d}_{left:0{digits}d}"
+                yield Item(name, item.images, label, name, window)
+
+
+def _ends(side: int, count: int) -> list[tuple[int, int]]:
+    """A side in `count` parts of nearly the same length."""
+    ends = [round(side * i / count) for i in range(count + 1)]
+    return list(itertools.pairwise(ends))
