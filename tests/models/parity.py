@@ -4,7 +4,8 @@
     network = case.official("stsun-paper", released=True, width=64, ...)
     case.compare(network(*case.inputs("x"), "whu"))
 
-`Case.read` skips the test where there is no parity data.
+`Case.read` skips the test where there is no parity data. `Case.beside` is for answers that lie in `released/`, thinned:
+made once by running the release on weights and inputs of the same rule.
 """
 
 from __future__ import annotations
@@ -25,6 +26,7 @@ from torch import Tensor, nn
 from swath.models import find, load_official
 from swath.models.strict import load_strict
 
+HERE = Path(__file__).parent / "released"
 TOLERANCE = 1e-4
 """Of the spread of the release's answer."""
 
@@ -39,18 +41,22 @@ class Case:
     arrays: Mapping[str, np.ndarray]
 
     @classmethod
+    def beside(cls, shared_data: Path, name: str) -> Case:
+        """A case whose answers lie beside the tests; the rule that makes weights and inputs is in the collection."""
+        found = json.loads((HERE / f"{name}.json").read_text(encoding="utf-8"))
+        outputs = found.pop("outputs")
+        found["out_shapes"] = {key: one["shape"] for key, one in outputs.items()}
+        arrays = {f"{key}@{one['every']}": np.array(one["values"]) for key, one in outputs.items()}
+        return cls(name, _rule(shared_data.parent / "parity"), found, arrays)
+
+    @classmethod
     def read(cls, shared_data: Path, name: str) -> Case:
         folder = shared_data.parent / "parity"
         if not (folder / f"{name}.json").is_file():
             pytest.skip(f"SWATH_TEST_DATA holds no parity/{name}.json")
-        spec = importlib.util.spec_from_file_location("parity_fill", folder / "fill.py")
-        assert spec is not None
-        assert spec.loader is not None
-        fill = importlib.util.module_from_spec(spec)
-        spec.loader.exec_module(fill)
         about = json.loads((folder / f"{name}.json").read_text(encoding="utf-8"))
         with np.load(folder / f"{name}.npz") as file:
-            return cls(name, fill, about, {key: file[key] for key in file})
+            return cls(name, _rule(folder), about, {key: file[key] for key in file})
 
     def state(self, network: nn.Module) -> dict[str, Tensor]:
         """The release's state dict; what is not floating is as the network makes it."""
@@ -91,3 +97,15 @@ class Case:
         wanted = self.arrays[stored].ravel()
         found = answer.detach().numpy().ravel()[::step]
         assert np.abs(found - wanted).max() <= tolerance * wanted.std()
+
+
+def _rule(folder: Path) -> ModuleType:
+    """What makes weights and inputs out of names and shapes."""
+    if not (folder / "fill.py").is_file():
+        pytest.skip("SWATH_TEST_DATA holds no parity/fill.py")
+    spec = importlib.util.spec_from_file_location("parity_fill", folder / "fill.py")
+    assert spec is not None
+    assert spec.loader is not None
+    fill = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(fill)
+    return fill

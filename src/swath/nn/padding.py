@@ -1,0 +1,18 @@
+"""Images made larger until their sides are what a network takes, by more of their last row and column."""
+
+from __future__ import annotations
+
+from torch import Tensor
+from torch.nn import functional as F
+
+
+def to_multiple(image: Tensor, step: int) -> Tensor:
+    """`[B, C, H, W]` -> the same with H and W the next multiples of `step`; more at the right and the lower end."""
+    height, width = image.shape[-2:]
+    return to_size(image, height + -height % step, width + -width % step)
+
+
+def to_size(image: Tensor, height: int, width: int) -> Tensor:
+    """`[B, C, h, w]` -> `[B, C, height, width]`, both no less than before."""
+    more = (0, width - image.shape[-1], 0, height - image.shape[-2])
+    return F.pad(image, more, mode="replicate") if any(more) else image
