@@ -1,6 +1,6 @@
-"""Cut the demo's imagery out of the sets that README.md names: `make.py FOLDER`.
+"""Cut the imagery of the examples out of the sets that README.md names: `make.py FOLDER`.
 
-Pixels are copied; nothing is resampled. Aerial scenes are stored as JPEG inside GeoTIFF, which keeps them small.
+Pixels are copied; nothing is resampled. Aerial imagery is stored as JPEG, which keeps it small.
 """
 
 from __future__ import annotations
@@ -9,12 +9,15 @@ import sys
 from pathlib import Path
 from typing import Any
 
+import geopandas as gpd
 import numpy as np
 import rasterio
 from affine import Affine
 from numpy.typing import NDArray
 from PIL import Image
 from rasterio.crs import CRS
+from rasterio.features import shapes
+from shapely.geometry import shape
 
 HERE = Path(__file__).resolve().parent
 ZOOM, COLUMNS, ROWS = 20, range(619226, 619230), range(523266, 523268)
@@ -39,6 +42,29 @@ def kampala(folder: Path) -> None:
     corner = (COLUMNS[0] * side - EQUATOR / 2, EQUATOR / 2 - ROWS[0] * side)
     place = Affine(side / TILE, 0, corner[0], 0, -side / TILE, corner[1])
     write(HERE / "kampala.tif", pixels, ("red", "green", "blue"), crs=CRS.from_epsg(3857), transform=place, **JPEG)
+
+
+def kampala_labels(folder: Path) -> None:
+    """The tiles around those eight with their masks; and the buildings within the eight as polygons."""
+    for part in ("images", "masks"):
+        (HERE / "kampala_tiles" / part).mkdir(parents=True, exist_ok=True)
+    for x in range(619224, 619230):
+        for y in range(523264, 523268):
+            if x in COLUMNS and y in ROWS:
+                continue
+            name = f"OAM-{x}-{y}-{ZOOM}"
+            tile = Image.open(folder / "images" / f"{name}.png").convert("RGB")
+            tile.save(HERE / "kampala_tiles" / "images" / f"{name}.jpg", quality=90)
+            mask = Image.open(folder / "masks" / f"{name}.png").convert("L")
+            mask.save(HERE / "kampala_tiles" / "masks" / f"{name}.png", optimize=True)
+    rows = [[folder / "masks" / f"OAM-{x}-{y}-{ZOOM}.png" for x in COLUMNS] for y in ROWS]
+    mask = np.block([[np.asarray(Image.open(path).convert("L")) for path in row] for row in rows])
+    with rasterio.open(HERE / "kampala.tif") as scene:
+        place, crs = scene.transform, scene.crs
+    found = shapes(mask, mask > 127, transform=place)
+    outlines = [shape(geometry).simplify(place.a, preserve_topology=True) for geometry, _ in found]
+    frame = gpd.GeoDataFrame({"kind": ["building"] * len(outlines)}, geometry=outlines, crs=crs)
+    frame[frame.area > 4].to_file(HERE / "kampala_buildings.gpkg", layer="buildings")
 
 
 def dubai(folder: Path) -> None:
@@ -80,4 +106,5 @@ if __name__ == "__main__":
     sets = Path(sys.argv[1])
     paris(sets / "oscd_s2_4band")
     kampala(sets / "hotosm_buildings" / "images")
+    kampala_labels(sets / "hotosm_buildings")
     dubai(sets / "dubai_landcover" / "images")
