@@ -30,6 +30,8 @@ QUICK: dict[str, dict[str, Any]] = {
     "stsun-small": {"widths": [16, 24, 32, 48]},
     "stsun-base": {"widths": [16, 24, 32, 48]},
     "stsun-paper": {"width": 64, "unified": 8, "heads": 4, "windows": [[4, 1], [2, 2], [1, 4]], "image_size": 32},
+    "sgsln": {"widths": [8, 16, 32, 64, 128]},
+    "sgsln-512": {"widths": [8, 16, 32, 64, 128]},
 }
 """Arguments with which a network that is large as it stands is quick to run; every other one runs as it is."""
 
