@@ -13,8 +13,9 @@ from torch import Tensor, nn
 from swath.errors import CardError
 from swath.models import find, names
 from swath.models.field import Probe, reach
+from swath.models.light import POLARISATION_NM
 from swath.nn.names import NameEmbedding, pieces
-from swath.nn.spectral import POLARISATION_NM, encode_wavelengths
+from swath.nn.spectral import encode_wavelengths
 
 SMALL: dict[str, Any] = {"widths": (8, 12, 16), "encoder_depths": (1, 1, 1), "decoder_depths": (1, 0, 0)}
 RGB = torch.tensor([665.0, 560.0, 490.0])

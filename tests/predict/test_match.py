@@ -21,6 +21,7 @@ from odc.geo.geobox import GeoBox
 import swath
 from swath.errors import MatchError
 from swath.models import Card, CardBand, ClassLabel, DatesRule, GsdRule, Input, Output, registry
+from swath.models.light import POLARISATION_NM
 from swath.models.weights import save_weights
 from swath.predict.match import can_take, fits, match
 from swath.sensors import find_sensor
@@ -194,6 +195,8 @@ def test_radar_is_matched_by_polarisation_and_frequency(shared_data: Path) -> No
     given = image(("VH", "VV"), "sentinel-1-rtc")
     feed = match(scene, card_of(given.model_copy(update={"sensors": ()})))
     assert [(band.band, band.how) for band in feed.inputs[0].bands] == [("VH", "polarisation"), ("VV", "polarisation")]
+    told = match(scene, card_of(given, takes=("wavelengths",))).told
+    assert told["wavelengths"].tolist() == [POLARISATION_NM["VH"], POLARISATION_NM["VV"]]
     text = refused(scene, card_of(image(("VV",), "alos-palsar-2-mosaic", gsd=None)))
     assert "is VV (VV is at 5.405 GHz, the model's at 1.2" in text
 

@@ -10,6 +10,7 @@ from torch import Tensor, nn
 
 from swath.errors import CardError
 from swath.models.card import Card
+from swath.models.light import centre_nm
 from swath.models.needs import CardBand, Input, MeanStd, MinMax, TileRule
 
 # Mean and deviation of plausible land imagery in units that a network may take without normalisation. They set the
@@ -99,7 +100,7 @@ def _bands(given: Input) -> tuple[CardBand, ...]:
 
 def _context(card: Card, device: torch.device) -> dict[str, Any]:
     given = card.inputs[0]
-    centres = [band.wavelength[1] if band.wavelength else 600.0 for band in _bands(given)]
+    centres = [centre_nm(band) or 600.0 for band in _bands(given)]
     if given.any_bands is not None:
         centres = [490.0, 560.0, 665.0]
     return {

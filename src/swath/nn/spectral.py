@@ -8,10 +8,6 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-POLARISATION_NM = {"VV": 1e8, "VH": 2e8, "HH": 4e8, "HV": 8e8}
-"""What stands for a wavelength in radar bands: beyond all light, and an octave apart, as the frequency of a radar tells
-nothing of its polarisation."""
-
 _CYCLES_PER_OCTAVE = (1 / 64, 1 / 16, 1 / 4, 1 / 2, 1.0, 2.0)
 
 

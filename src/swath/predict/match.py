@@ -19,6 +19,7 @@ import numpy as np
 
 from swath.errors import GridError, MatchError, SwathError
 from swath.models.card import Card, Input
+from swath.models.light import centre_nm
 from swath.predict.feed import uncut
 from swath.predict.match_bands import Pick, pair_bands
 from swath.predict.match_grid import Gsd, Scale, check_side_by_side, fit_gsd, laid, ratio_of, zoomed
@@ -243,8 +244,7 @@ def _on_one_grid(found: Sequence[_Fit]) -> tuple[list[MatchedInput], list[tuple[
 
 def _centres(one: _Fit) -> list[float | None]:
     """Wavelength of each band in nm, the scene's before the card's."""
-    limits = [band.wavelength or pick.wanted.wavelength for pick, band in zip(one.picks, one.scene.bands, strict=True)]
-    return [limit[1] if limit is not None else None for limit in limits]
+    return [centre_nm(band, pick.wanted) for pick, band in zip(one.picks, one.scene.bands, strict=True)]
 
 
 def _untold(card: Card, first: _Fit) -> Iterator[str]:

@@ -16,6 +16,7 @@ from swath.data import Sample
 from swath.errors import TrainError
 from swath.models.calling import call_network
 from swath.models.card import Card
+from swath.models.light import centre_nm
 from swath.models.model import Model
 from swath.tasks.task import TrainedTask, trained_task
 from swath.tasks.weighting import class_weights
@@ -71,14 +72,9 @@ class Skill:
         Raises:
             TrainError: it takes something that the set does not say.
         """
-        from swath.nn.spectral import POLARISATION_NM
-
         given, name = self.card.inputs[0], self.one.dataset.name
         told: dict[str, Any] = {"gsd": given.gsd.nominal if given.gsd else None}
-        centres = [
-            band.wavelength[1] if band.wavelength else POLARISATION_NM.get(band.polarisation or "")
-            for band in given.bands
-        ]
+        centres = [centre_nm(band) for band in given.bands]
         told["wavelengths"] = None if None in centres else torch.tensor(centres, dtype=torch.float32)
         dates = self.one.dataset.scene(self.one.train[0]).dates
         days = [

@@ -50,7 +50,7 @@ def stsun(
     | argument | |
     | --- | --- |
     | `image` | normalised, `[B, C, H, W]` for one date or `[B, T, C, H, W]`; any C, T, H, W |
-    | `wavelengths` | centre of each band in nm, `[C]`; radar: `swath.nn.spectral.POLARISATION_NM` |
+    | `wavelengths` | centre of each band in nm, `[C]`; radar: `swath.models.light.POLARISATION_NM` |
     | `days` | `[T]`, or None where the dates are in order; they say which date is first and which last |
     | `gsd` | metres per pixel |
     | `task` | `segmentation`, `change` or `semantic-change` |
