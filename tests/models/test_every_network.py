@@ -16,6 +16,7 @@ from swath.models.card import Task
 from swath.models.registry import Entry
 
 QUICK: dict[str, dict[str, Any]] = {
+    "cdmaskformer": {"layers": 5},
     "unet": {"encoder": "mobilenet_v2", "decoder_options": {"decoder_channels": [32, 16, 16, 8, 8]}},
     "unetplusplus": {
         "encoder": "mobilenet_v2",
@@ -32,6 +33,10 @@ QUICK: dict[str, dict[str, Any]] = {
     "stsun-paper": {"width": 64, "unified": 8, "heads": 4, "windows": [[4, 1], [2, 2], [1, 4]], "image_size": 32},
     "sgsln": {"widths": [8, 16, 32, 64, 128]},
     "sgsln-512": {"widths": [8, 16, 32, 64, 128]},
+    "snunet-cd": {"width": 4},
+    "snunet-cd-16": {"width": 4},
+    "snunet-cd-32": {"width": 4},
+    "snunet-cd-48": {"width": 8},
 }
 """Arguments with which a network that is large as it stands is quick to run; every other one runs as it is."""
 
