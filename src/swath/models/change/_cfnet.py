@@ -12,6 +12,7 @@ from torchvision.models.resnet import BasicBlock
 
 from swath.models.strict import load_strict
 from swath.models.weights import read_state
+from swath.nn.padding import to_multiple
 
 _WIDTHS = (128, 64, 40, 24)
 """Channels at 1/16, 1/8, 1/4 and 1/2 of the size."""
@@ -202,10 +203,8 @@ class CFNet(nn.Module):
     def forward(self, before: Tensor, after: Tensor) -> Tensor | tuple[Tensor, ...]:
         """`[B, C, H, W]` each -> logits `[B, 1, H, W]`; in train mode see `cfnet.cfnet`."""
         height, width = before.shape[-2:]
-        more = (0, -width % _STRIDE, 0, -height % _STRIDE)
-        first, last = (F.pad(image, more, mode="replicate") for image in (before, after))
-        one = self.content_decoder_1(self.encoder(first))
-        other = self.content_decoder_2(self.encoder(last))
+        one = self.content_decoder_1(self.encoder(to_multiple(before, _STRIDE)))
+        other = self.content_decoder_2(self.encoder(to_multiple(after, _STRIDE)))
         differ = [focus(*pair) for pair in zip(one, other, strict=True)]
         answer = self.change_decoder(one, other, differ)[..., :height, :width]
         if self.training:
