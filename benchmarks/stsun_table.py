@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import argparse
 import csv
+from collections.abc import Mapping
 from pathlib import Path
 
 import numpy as np
@@ -31,9 +32,14 @@ DRAWS = 2000
 
 
 def recipe_of(joint: Path, data: str) -> Recipe:
-    """The recipe that the file was made by."""
+    """The recipe that a model was made by."""
     fields = yaml.safe_load(cards_of(joint)[0].recipe or "")
     return compose(None, fields, {"data": data})
+
+
+def recipe_of_file(path: Path, data: str) -> Recipe:
+    """The recipe that a file holds."""
+    return compose(None, path, {"data": data})
 
 
 def steps_of(joint: Path) -> int:
@@ -96,10 +102,10 @@ def difference(joint: Evaluation, alone: Evaluation, metric: str, seed: int = 0)
     return float(low), float(high)
 
 
-def cell(found: Evaluation, metric: str) -> str:
+def cell(pooled: Mapping[str, float], bounds: Mapping[str, tuple[float, float]], metric: str) -> str:
     """A score and its interval."""
-    low, high = found.intervals.get(metric, (float("nan"), float("nan")))
-    return f"{found.pooled[metric]:.3f} ({low:.3f} to {high:.3f})"
+    low, high = bounds.get(metric, (float("nan"), float("nan")))
+    return f"{pooled[metric]:.3f} ({low:.3f} to {high:.3f})"
 
 
 def main() -> None:
@@ -123,7 +129,14 @@ def main() -> None:
         for metric in dict.fromkeys((ours.scenes[0].metrics.headline, "f1" if "f1" in ours.pooled else "accuracy")):
             low, high = difference(ours, theirs, metric)
             gain = f"{ours.pooled[metric] - theirs.pooled[metric]:+.3f} ({low:+.3f} to {high:+.3f})"
-            told = [ours.card.name, str(len(ours.scenes)), metric, cell(ours, metric), cell(theirs, metric), gain]
+            told = [
+                ours.card.name,
+                str(len(ours.scenes)),
+                metric,
+                cell(ours.pooled, ours.intervals, metric),
+                cell(theirs.pooled, theirs.intervals, metric),
+                gain,
+            ]
             lines.append(f"| {' | '.join(told)} |")
             print(lines[-1], flush=True)
     text = "\n".join(lines)
