@@ -50,7 +50,8 @@ class Augment(BaseModel):
     drop_band: Share = 0.0
     """Chance that a band becomes invalid on all dates; one band always stays."""
     swap_dates: Share = 0.0
-    """Chance that the dates of a pair change places: for change without direction only."""
+    """Chance that the dates of a pair change places: for change without direction, and for change whose classes at both
+    dates are labelled, which change places too."""
 
     def __call__(self, sample: Sample, rng: np.random.Generator) -> Sample:
         """The sample, changed as the generator draws; the given one stays as it is."""
@@ -64,7 +65,10 @@ class Augment(BaseModel):
         if self.drop_band and sample.image.shape[1] > 1:
             sample = self._dropped(sample, bands)
         if len(sample.image) == 2 and dates.random() < self.swap_dates:
-            sample = replace(sample, image=sample.image[::-1].copy(), valid=sample.valid[::-1].copy())
+            image, valid, target = sample.image[::-1].copy(), sample.valid[::-1].copy(), sample.target
+            if isinstance(target, np.ndarray) and target.ndim == 3:
+                target = target[[0, 2, 1]]
+            sample = replace(sample, image=image, valid=valid, target=target)
         return sample
 
     def _zoomed(self, sample: Sample, rng: np.random.Generator) -> Sample:

@@ -16,7 +16,7 @@ from rasterio.windows import Window
 
 from swath.data.item import Item, Label
 from swath.data.layouts import Asked, Found
-from swath.data.sample import IGNORE, Target
+from swath.data.sample import IGNORE, Target, class_planes
 from swath.errors import SwathError
 from swath.scene.reader import Roi, roi_of, shifted
 
@@ -56,8 +56,8 @@ class BlockLabel:
             height, width = grid.shape
             outside = np.nan if target.dtype.kind == "f" else IGNORE
             rows, columns = (np.arange(side.start, side.stop) for side in window)
-            target[(rows < 0) | (rows >= height)] = outside
-            target[:, (columns < 0) | (columns >= width)] = outside
+            target[..., (rows < 0) | (rows >= height), :] = outside
+            target[..., (columns < 0) | (columns >= width)] = outside
         return target
 
     def counts(self, grid: GeoBox) -> Mapping[int, int]:
@@ -65,7 +65,8 @@ class BlockLabel:
         total: Counter[int] = Counter()
         for target in self._stripes():
             if target.dtype.kind == "i":
-                positions, times = np.unique(target[target != IGNORE], return_counts=True)
+                classes = class_planes(target)
+                positions, times = np.unique(classes[classes != IGNORE], return_counts=True)
                 total.update(dict(zip(positions.tolist(), times.tolist(), strict=True)))
         return dict(sorted(total.items()))
 

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from swath.data.dataset import Dataset
 from swath.data.item import ClassIndex, Item
-from swath.data.sample import Boxes, Sample
+from swath.data.sample import IGNORE, Boxes, Sample, class_planes
 from swath.errors import DataError
 from swath.scene.reader import Roi
 
@@ -167,7 +167,11 @@ def _some_pixel(
 
 
 def _cells(data: Dataset, item: Item) -> NDArray[np.bool_]:
-    """`[class, cell row, cell column]`, where each class occurs; nowhere where labels are not of pixels or boxes."""
+    """`[class, cell row, cell column]`, where each class occurs; nowhere where labels are not of pixels or boxes.
+
+    Of semantic change, where it occurs before or after a change: some sets label classes everywhere, and change is what
+    is rare.
+    """
     height, width = data.shape(item)
     down, across = min(_CELLS, height), min(_CELLS, width)
     found = np.zeros((len(data.classes), down, across), dtype=bool)
@@ -180,6 +184,8 @@ def _cells(data: Dataset, item: Item) -> NDArray[np.bool_]:
         top, bottom = -(-row * height // down), -(-(row + 1) * height // down)
         target = item.label.read(grid, np.s_[top:bottom, 0:width])
         if isinstance(target, np.ndarray) and target.dtype.kind == "i":
+            if target.ndim == 3:
+                target = np.where(target[0] == 1, class_planes(target), IGNORE)
             times = np.bincount(((target + 1) * across + column).ravel(), minlength=(len(found) + 1) * across)
             found[:, row] = times.reshape(-1, across)[1:] > 0
         elif isinstance(target, Boxes):

@@ -15,6 +15,7 @@ from swath.data.keep import Scenes
 from swath.data.layouts import Stray, listing
 from swath.data.masks import MaskLabel
 from swath.data.sample import IGNORE, Sample
+from swath.data.transitions import TransitionLabel
 from swath.errors import DataError, SwathError
 from swath.models.gives import ClassLabel
 from swath.scene.reader import roi_of
@@ -119,14 +120,14 @@ class Dataset:
             target = item.label.read(scene.grid, roi_of(window, scene.grid, beyond=True))
         if isinstance(target, np.ndarray) and not valid.all():
             # Where one date has nothing at all, nobody can know the answer.
-            target[~valid.any(axis=1).all(axis=0)] = np.nan if target.dtype.kind == "f" else IGNORE
+            target[..., ~valid.any(axis=1).all(axis=0)] = np.nan if target.dtype.kind == "f" else IGNORE
         return Sample(image, valid, target, item.name)
 
     def counts(self, item: Item) -> Mapping[int, int]:
         """How often each class occurs in the label, by its position; see `Label.counts`."""
         if item.label is None:
             return {}
-        if isinstance(item.label, ClassIndex | MaskLabel):
+        if isinstance(item.label, ClassIndex | MaskLabel | TransitionLabel):
             return item.label.counts()
         if item.name not in self._counts:
             self._counts[item.name] = item.label.counts(self.scene(item).grid)

@@ -115,7 +115,10 @@ def _label(data: Dataset, item: Item, scene: Scene) -> tuple[str | None, float, 
 def _unlabelled(target: Target) -> float:
     if not isinstance(target, np.ndarray):
         return 0.0
-    return float((target == IGNORE).mean() if target.dtype.kind == "i" else np.isnan(target).mean())
+    if target.dtype.kind == "f":
+        return float(np.isnan(target).mean())
+    nothing = target == IGNORE
+    return float((nothing if nothing.ndim == 2 else nothing.all(axis=0)).mean())
 
 
 def _thumb(values: NDArray[np.float32], valid: NDArray[np.bool_]) -> NDArray[np.float32] | None:

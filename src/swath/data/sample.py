@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -33,8 +34,14 @@ class Boxes:
 
 
 Target = NDArray[np.int64] | NDArray[np.float32] | Boxes | int | None
-"""Of an item: `[H, W]` int64 positions of classes or IGNORE; `[H, W]` float32 values, NaN where unknown; boxes; the
-position of the class of the whole image; None without a label."""
+"""Of an item: `[H, W]` int64 positions of classes or IGNORE; `[3, H, W]` int64 of semantic change: unchanged or changed
+(0, 1), and positions of the classes at the first and at the last date, or IGNORE; `[H, W]` float32 values, NaN where
+unknown; boxes; the position of the class of the whole image; None without a label."""
+
+
+def class_planes(target: NDArray[Any]) -> NDArray[Any]:
+    """What of a target of pixels are positions of classes: `[H, W]` all, of `[3, H, W]` both dates; a view."""
+    return target[1:] if target.ndim == 3 else target
 
 
 @dataclass(frozen=True, eq=False)

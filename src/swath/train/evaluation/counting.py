@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from odc.geo.geobox import GeoBox
 
 from swath.data import IGNORE, Dataset, Item
+from swath.data.sample import class_planes
 from swath.models.model import Model
 from swath.predict import predict
 from swath.predict.product import Product
@@ -85,7 +86,9 @@ def count_scene(
     for window in windows(small.shape, max(small.shape) if answers.at_once else _SIDE):
         sample = dataset.sample(item, window)
         if classes is not None and isinstance(sample.target, np.ndarray):
-            sample = replace(sample, target=classes(sample.target.astype(np.int64)))
+            target = sample.target.astype(np.int64)
+            class_planes(target)[...] = classes(class_planes(target))
+            sample = replace(sample, target=target)
         targets = task.targets([sample])
         outputs = _standardised(answers.read(window), model)
         metrics.update(torch.from_numpy(outputs[None]), targets)
