@@ -4,6 +4,7 @@
     python benchmarks/ship.py stsun-tiny.swath src/swath/models/stsun/weights/stsun-tiny.swath [--data FOLDER]
 
 The scores, with their intervals over scenes, take the place of those on the cards that training chose the weights by.
+Title and licence are those of `recipes/NAME.yaml`, in which all else must be what the weights were trained by.
 """
 
 from __future__ import annotations
@@ -12,7 +13,7 @@ import argparse
 from dataclasses import replace
 from pathlib import Path
 
-from stsun_table import recipe_of, scored
+from stsun_table import ROOT, recipe_of, recipe_of_file, scored
 from swath.models.model import Model
 
 _KEPT = ("iou", "f1", "precision", "recall", "mean_iou", "mean_f1", "accuracy", "kappa", "ece")
@@ -26,13 +27,17 @@ def main() -> None:
     parser.add_argument("--data", default="$SWATH_TEST_DATA/data", help="folder of the sets")
     asked = parser.parse_args()
     recipe, model = recipe_of(asked.trained, asked.data), Model.load(asked.trained)
+    now = recipe_of_file(ROOT / "recipes" / f"{recipe.name}.yaml", asked.data)
+    words = {"title": now.title, "licence": now.licence}
+    if now != recipe.model_copy(update=words):
+        raise SystemExit(f"recipes/{recipe.name}.yaml is not what {asked.trained} was trained by; train it again")
     cards = []
     for one, card in zip(recipe.sets, model.cards, strict=True):
         split = asked.trained.with_suffix(".train") / f"{card.name}.split.json"
         found = scored(f"{asked.trained}:{card.name}", one, recipe, split)
         print(found.describe(), flush=True)
         scores = [one for one in found.scores() if one.metric in _KEPT or one.metric.startswith("iou/")]
-        cards.append(card.with_(scores=tuple(scores)))
+        cards.append(card.with_(scores=tuple(scores), recipe=now.to_yaml(portable=True), **words))
     asked.shipped.parent.mkdir(parents=True, exist_ok=True)
     replace(model, card=cards[0], others=tuple(cards[1:])).save(asked.shipped)
     print(f"{asked.shipped}  {asked.shipped.stat().st_size / 1e6:.1f} MB")

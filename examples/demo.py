@@ -141,7 +141,7 @@ JOBS = (
         ("dubai.tif",),
         "stsun-tiny:landcover",
         opened={"sensor": "aerial-rgb"},
-        settle={"gsd": "native"},
+        settle={"gsd": 0.5},
         min_area=60,
         told={
             "title": "Land cover in Dubai",

@@ -20,7 +20,7 @@ def draft(one: LabelledSet, recipe: Recipe) -> Card:
     Raises:
         TrainError: the set has neither classes nor values.
     """
-    data, said = one.dataset, one.recipe
+    data, said, known = one.dataset, one.recipe, one.dataset.published
     gsd = _gsd(one)
     sensor = data.sensor
     given = Input(
@@ -36,7 +36,14 @@ def draft(one: LabelledSet, recipe: Recipe) -> Card:
         task=task,
         inputs=(given,),
         output=_output(task, one),
-        trained_on=(Dataset(name=f"{data.name} {data.hash[:12]}", licence=said.licence, source=said.source),),
+        trained_on=(
+            Dataset(
+                name=f"{data.name} {data.hash[:12]}",
+                licence=said.licence or (known.licence if known else None),
+                source=said.source or (known.source if known else None),
+            ),
+        ),
+        licence=recipe.licence,
         recipe=recipe.to_yaml(portable=True),
         notes=(*said.notes, f"split {one.split.how}: {_sizes(one)}"),
     )

@@ -71,6 +71,8 @@ class Recipe(Frozen):
     """What the weights are called."""
     title: str = ""
     """Words for people; goes onto the cards."""
+    licence: str | None = None
+    """SPDX name of the licence of the weights; goes onto the cards."""
     sets: tuple[SetRecipe, ...]
     """One or several; a batch holds crops of one of them."""
     data: str | None = None
