@@ -1,0 +1,45 @@
+"""First weights of an encoder that others have trained: from a local file, or by name where a hub can be reached."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from torch import nn
+
+from swath.errors import CardError
+from swath.models.strict import load_strict
+from swath.models.weights import StateDict, read_state
+
+
+def load_torchvision(
+    encoder: nn.Module, name: str, source: str, *, prefix: str = "", without: Sequence[str] = ()
+) -> None:
+    """Load the weights of a torchvision network into what was taken of it.
+
+    Args:
+        encoder: takes the weights in place.
+        name: of the network, such as `resnet18`.
+        source: a local weight file, or the name of weights such as `IMAGENET1K_V1`, which torchvision's hub then gives.
+        prefix: what the names of the part that the encoder was taken from begin with.
+        without: parts of the network that the encoder lacks: beginnings of names, behind the prefix.
+
+    Raises:
+        CardError: there is no such file or name, the hub cannot be reached, or the weights do not fit.
+    """
+    state = read_state(source) if Path(source).suffix or Path(source).is_file() else _from_hub(name, source)
+    part = {key.removeprefix(prefix): tensor for key, tensor in state.items() if key.startswith(prefix)}
+    load_strict(encoder, {key: tensor for key, tensor in part.items() if not key.startswith(tuple(without))})
+
+
+def _from_hub(name: str, source: str) -> StateDict:
+    from torchvision.models import get_model_weights
+
+    known = get_model_weights(name).__members__
+    if source not in known:
+        raise CardError(f"{name} has no weights {source!r}; name a file, or one of {', '.join(known)}")
+    try:
+        state: StateDict = known[source].get_state_dict(progress=False)
+    except OSError as error:
+        raise CardError(f"the hub that has {name} {source} cannot be reached ({error}); name a local file") from error
+    return state
