@@ -16,7 +16,11 @@ from swath.models.card import Task
 from swath.models.registry import Entry
 
 QUICK: dict[str, dict[str, Any]] = {
+    "btc": {"width": 16, "depths": [1, 1, 1, 1], "heads": [1, 2, 4, 8], "window": 4, "hidden": 32},
+    "btc-base": {"width": 16, "depths": [1, 1, 1, 1], "heads": [1, 2, 4, 8], "window": 4, "hidden": 32},
+    "btc-tiny": {"width": 16, "depths": [1, 1, 1, 1], "heads": [1, 2, 4, 8], "window": 4, "hidden": 32},
     "cdmaskformer": {"layers": 5},
+    "lenet": {"width": 16, "depths": [1, 1, 1, 1], "heads": [1, 2, 4, 8], "hidden": 64},
     "unet": {"encoder": "mobilenet_v2", "decoder_options": {"decoder_channels": [32, 16, 16, 8, 8]}},
     "unetplusplus": {
         "encoder": "mobilenet_v2",
@@ -33,10 +37,25 @@ QUICK: dict[str, dict[str, Any]] = {
     "stsun-paper": {"width": 64, "unified": 8, "heads": 4, "windows": [[4, 1], [2, 2], [1, 4]], "image_size": 32},
     "sgsln": {"widths": [8, 16, 32, 64, 128]},
     "sgsln-512": {"widths": [8, 16, 32, 64, 128]},
+    "changeformer": {"widths": [8, 16, 24, 32], "depths": [1, 1, 1, 1], "decoder_width": 16},
+    "mapformer": {
+        "widths": [8, 16, 24, 32],
+        "depths": [1, 1, 1, 1],
+        "heads": [1, 2, 2, 4],
+        "width": 16,
+        "mixtures": 3,
+    },
     "snunet-cd": {"width": 4},
     "snunet-cd-16": {"width": 4},
     "snunet-cd-32": {"width": 4},
     "snunet-cd-48": {"width": 8},
+    "rsm-cd": {"width": 8, "depths": [1, 1, 1, 1], "states": 2},
+    "rsm-ss": {"width": 8, "depths": [1, 1, 1, 1], "states": 2},
+    **{
+        f"mamba{kind}{size}": {"width": 8, "depths": [1, 1, 1, 1], "hidden": 8}
+        for kind in ("bcd", "scd", "bda")
+        for size in ("", "-tiny", "-small", "-base")
+    },
 }
 """Arguments with which a network that is large as it stands is quick to run; every other one runs as it is."""
 
