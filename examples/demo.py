@@ -24,8 +24,8 @@ from swath.predict.page import Part, write_page
 
 HERE = Path(__file__).resolve().parent
 DATA = HERE / "data"
-COPERNICUS = "Contains modified Copernicus Sentinel data (2015, 2018)"
-PAIR = {"sensor": "sentinel-2-l1c@pre-04.00", "dates": ["2015", "2018"]}
+COPERNICUS = "Contains modified Copernicus Sentinel data (2015 to 2018)"
+PAIR = {"sensor": "sentinel-2-l1c@pre-04.00"}
 
 
 class Greenness(nn.Module):
@@ -95,31 +95,31 @@ class Job:
     told: Mapping[str, Any] = field(default_factory=dict)
 
 
-PARIS = ("paris_2015.tif", "paris_2018.tif")
+NANTES = ("nantes_before.tif", "nantes_after.tif")
 JOBS = (
     Job(
-        "paris_built",
-        PARIS,
+        "nantes_built",
+        NANTES,
         "stsun-tiny-nc:urban-change",
         opened=PAIR,
         min_area=500,
         told={
-            "title": "What was built in the south of Paris",
-            "text": "Change between two Sentinel-2 images, three years apart.",
-            "place": "South of Paris, France",
+            "title": "What was built in Nantes",
+            "text": "Change between two Sentinel-2 images, some years apart.",
+            "place": "Nantes, France",
             "credit": COPERNICUS,
         },
     ),
     Job(
-        "paris_greenness",
-        PARIS,
+        "nantes_greenness",
+        NANTES,
         greenness,
         opened=PAIR,
         min_area=2000,
         told={
-            "title": "Where the south of Paris became greener",
+            "title": "Where Nantes became greener",
             "text": "The same two images, compared by a vegetation index: a formula that sees seasons and clouds too.",
-            "place": "South of Paris, France",
+            "place": "Nantes, France",
             "credit": COPERNICUS,
         },
     ),

@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 from PIL import Image
 from rasterio.crs import CRS
 from rasterio.features import shapes
+from rasterio.windows import Window
 from shapely.geometry import shape
 
 HERE = Path(__file__).resolve().parent
@@ -26,12 +27,14 @@ EQUATOR = 2 * np.pi * 6378137.0
 """Of the sphere of web maps (EPSG:3857), m."""
 
 
-def paris(folder: Path) -> None:
-    """Both dates of OSCD's Paris, whole."""
-    for source, year in (("paris_t1.tif", 2015), ("paris_t2.tif", 2018)):
+def nantes(folder: Path) -> None:
+    """The islands of the Loire within OSCD's Nantes, on both dates."""
+    window = Window(60, 40, 360, 360)
+    for source, name in (("nantes_t1.tif", "before"), ("nantes_t2.tif", "after")):
         with rasterio.open(folder / source) as one:
-            kept = {"crs": one.crs, "transform": one.transform, "compress": "deflate", "predictor": 2, "zlevel": 9}
-            write(HERE / f"paris_{year}.tif", one.read(), one.descriptions, **kept)
+            place = {"crs": one.crs, "transform": one.window_transform(window)}
+            kept = {"compress": "deflate", "predictor": 2, "zlevel": 9}
+            write(HERE / f"nantes_{name}.tif", one.read(window=window), one.descriptions, **place, **kept)
 
 
 def kampala(folder: Path) -> None:
@@ -104,7 +107,7 @@ def write(path: Path, pixels: NDArray[Any], names: tuple[str, ...], **options: A
 
 if __name__ == "__main__":
     sets = Path(sys.argv[1])
-    paris(sets / "oscd_s2_4band")
+    nantes(sets / "oscd_s2_4band")
     kampala(sets / "hotosm_buildings" / "images")
     kampala_labels(sets / "hotosm_buildings")
     dubai(sets / "dubai_landcover" / "images")
