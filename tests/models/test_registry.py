@@ -39,7 +39,7 @@ def test_names_can_be_chosen_by_task() -> None:
 def test_unknown_names_and_arguments(card: Card, tmp_path: Path) -> None:
     with pytest.raises(CardError, match=r"no network is called 'unett', and no file either; did you mean unet"):
         load("unett")
-    with pytest.raises(CardError, match="no network is called 'zzz', and no file either; there are .*deeplabv3plus"):
+    with pytest.raises(CardError, match=r"no network is called 'zzz', and no file either; there are .*deeplabv3plus"):
         find("zzz")
     with pytest.raises(CardError, match=r"unet is a network without weights; .* Model\.build\('unet', card=\.\.\.\)"):
         load("unet")
