@@ -45,6 +45,15 @@ def test_lines_go_down_one_row_per_step_on_any_shape() -> None:
             assert bool(((columns[:, 1:] - columns[:, :-1] - side) % width == 0).all())
 
 
+def test_maps_that_inference_made_serve_training() -> None:
+    with torch.inference_mode():
+        there, back = orders(5, 13, 2), places(5, 13, 2)
+    assert not there.is_inference()
+    assert not back.is_inference()
+    with torch.device("meta"):
+        assert orders(13, 5, 2).device.type == "cpu"
+
+
 def test_maps_are_made_once() -> None:
     assert orders(9, 11, 4) is orders(9, 11, 4)
     assert orders(9, 11, 4).data_ptr() != orders(11, 9, 4).data_ptr()

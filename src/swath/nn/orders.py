@@ -49,11 +49,12 @@ def places(height: int, width: int, directions: int, device: torch.device | str 
 
 
 @lru_cache(maxsize=_KEPT)
+@torch.inference_mode(False)  # what is made within that mode could not be used for training later
 def _maps(height: int, width: int, directions: int, device: str) -> tuple[Tensor, Tensor]:
     if directions not in WALKS:
         raise ValueError(f"images are walked in {', '.join(map(str, WALKS))} directions; found {directions}")
-    pixels = torch.arange(height * width).reshape(height, width)
-    rows, columns = torch.arange(height), torch.arange(width)[:, None]
+    pixels = torch.arange(height * width, device="cpu").reshape(height, width)
+    rows, columns = torch.arange(height, device="cpu"), torch.arange(width, device="cpu")[:, None]
     falling = [pixels[rows, (columns + side * rows) % width].flatten() for side in (1, -1)]
     there = [pixels.flatten(), pixels.T.flatten()]
     walks = torch.stack([*there, *(walk.flip(0) for walk in there), *falling, *(walk.flip(0) for walk in falling)])

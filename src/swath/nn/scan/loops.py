@@ -29,7 +29,11 @@ Array = Any
 
 
 def _compiled(function: Callable[_P, _R], *flags: str) -> Callable[_P, _R]:
-    made = numba.njit(nogil=True, cache=True, error_model="numpy", fastmath={"contract", *flags})(function)
+    how = {"nogil": True, "error_model": "numpy", "fastmath": {"contract", *flags}}
+    try:
+        made = numba.njit(cache=True, **how)(function)
+    except RuntimeError:  # there is nowhere to keep it: it is compiled in each process
+        made = numba.njit(**how)(function)
     return cast("Callable[_P, _R]", made)
 
 
