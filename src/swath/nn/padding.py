@@ -6,9 +6,15 @@ from torch import Tensor
 from torch.nn import functional as F
 
 
-def to_multiple(image: Tensor, step: int) -> Tensor:
-    """`[B, C, H, W]` -> the same with H and W the next multiples of `step`; more at the right and the lower end."""
-    height, width = image.shape[-2:]
+def to_multiple(image: Tensor, step: int, least: int = 1) -> Tensor:
+    """`[B, C, H, W]` -> the same with H and W the next multiples of `step`; more at the right and the lower end.
+
+    Args:
+        image: of any size.
+        step: in px.
+        least: that H and W are in the end; a multiple of `step`.
+    """
+    height, width = (max(side, least) for side in image.shape[-2:])
     return to_size(image, height + -height % step, width + -width % step)
 
 
