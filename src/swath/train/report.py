@@ -61,8 +61,10 @@ class TrainReport:
 
     def describe(self) -> str:
         """The report as text for people."""
+        here = Path.cwd()
+        model = self.model.relative_to(here) if self.model.is_relative_to(here) else self.model
         lines = [
-            f"{self.model}: {self.parameters / 1e6:.1f} M parameters, {self.steps} steps in "
+            f"{model}: {self.parameters / 1e6:.1f} M parameters, {self.steps} steps in "
             f"{self.seconds / 60:.1f} min "
             f"({self.rate:.2f} Mpx/s, {self.precision}); {self.ended}; kept: step {self.best_step}"
         ]
