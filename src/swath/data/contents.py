@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -45,24 +46,30 @@ class Contents:
     offset: float = 0.0
 
 
-def contents_of(paths: Sequence[Path]) -> dict[Path, Contents | str]:
-    """What each mask holds; a sentence in place of one that cannot be read."""
+def contents_of(paths: Sequence[Path], *, by_band: bool = False) -> dict[Path, Contents | str]:
+    """What each mask holds; a sentence in place of one that cannot be read.
+
+    Args:
+        paths: of the masks.
+        by_band: whether each class has a band of its own.
+    """
     with ThreadPoolExecutor(_THREADS) as pool:
-        return dict(zip(paths, pool.map(_readable, paths), strict=True))
+        return dict(zip(paths, pool.map(partial(_readable, by_band=by_band), paths), strict=True))
 
 
-def _readable(path: Path) -> Contents | str:
+def _readable(path: Path, *, by_band: bool) -> Contents | str:
     try:
-        return _contents(path)
+        return _contents(path, by_band=by_band)
     except (OpenError, ReadError, DataError) as error:
         return str(error)
 
 
-def _contents(path: Path) -> Contents:
+def _contents(path: Path, *, by_band: bool) -> Contents:
     reader = RasterReader(path)
     height, width = reader.grid.shape
     stored = reader.stored[0]
-    bands = range(min(len(reader.stored), 3)) if len(reader.stored) >= 3 else range(1)
+    bands = range(len(reader.stored)) if by_band else range(3 if len(reader.stored) >= 3 else 1)
+    in_colour = len(bands) == 3 and not by_band
     values: dict[int, int] = {}
     is_whole, is_colour = True, False
     for top in range(0, height, _ROWS):
@@ -72,7 +79,7 @@ def _contents(path: Path) -> Contents:
             is_whole = bool((known == np.round(known)).all())
         if not is_whole:
             continue
-        numbers = as_numbers(raw, is_colour=len(bands) == 3)
+        numbers = as_numbers(raw, is_colour=in_colour, by_band=by_band)
         if numbers.dtype == np.uint8:
             times = np.bincount(numbers.ravel(), minlength=256)
             found = {int(number): int(times[number]) for number in np.flatnonzero(times)}
@@ -83,7 +90,7 @@ def _contents(path: Path) -> Contents:
             values[number] = values.get(number, 0) + count
         if len(values) > _MOST_VALUES:
             raise DataError(f"{path}: holds more than {_MOST_VALUES} different numbers, so it is no mask of classes")
-    if len(bands) == 3:
+    if in_colour:
         is_colour = any(number != (number & 0xFF) * 0x010101 for number in values)
         if not is_colour:
             values = {number & 0xFF: count for number, count in values.items()}

@@ -14,6 +14,7 @@ from swath.data.item import ClassIndex, Item
 from swath.data.keep import Scenes
 from swath.data.layouts import Stray, listing
 from swath.data.masks import MaskLabel
+from swath.data.published.facts import Published
 from swath.data.sample import IGNORE, Sample
 from swath.data.transitions import TransitionLabel
 from swath.errors import DataError, SwathError
@@ -43,6 +44,7 @@ class Dataset:
         parts: name of item -> `train`, `val`, `test`, where the folder is already split.
         notes: what was read into the labels.
         placing: how the places of the items were told, in words.
+        published: what is known of the set, where it is a published one.
     """
 
     name: str
@@ -58,6 +60,7 @@ class Dataset:
     parts: Mapping[str, str] = field(default_factory=dict)
     notes: tuple[str, ...] = ()
     placing: str = ""
+    published: Published | None = None
     _scenes: Scenes = field(default_factory=Scenes, repr=False)
     _counts: dict[str, Mapping[int, int]] = field(default_factory=dict, repr=False)
 

@@ -69,6 +69,7 @@ def inspect(data: Dataset, *, split: Split | None = None, progress: Tell | None 
         placing=placing,
         places=len({item.place for item in where.items}),
         findings=tuple(findings_of(data, facts, usual, classes, alike, parts)),
+        published="" if data.published is None else data.published.describe(),
         alike=tuple(alike),
     )
 

@@ -31,10 +31,12 @@ class Coding:
     Attributes:
         positions: stored number and position, or IGNORE.
         is_colour: whether numbers are colours of three channels, `0xRRGGBB`.
+        by_band: whether numbers are bands, from 0, the first that is not 0 in a pixel.
     """
 
     positions: tuple[tuple[int, int], ...]
     is_colour: bool = False
+    by_band: bool = False
 
     @cached_property
     def _table(self) -> NDArray[np.int64]:
@@ -52,7 +54,7 @@ class Coding:
         Raises:
             KeyError: a number that no class has, as its argument.
         """
-        numbers = as_numbers(raw, is_colour=self.is_colour)
+        numbers = as_numbers(raw, is_colour=self.is_colour, by_band=self.by_band)
         if numbers.dtype == np.uint8 and len(self._table) <= 257:
             result = np.append(self._table, [_UNNAMED] * (256 - len(self._table)))[numbers]
         elif all(0 <= number <= _LONGEST_TABLE for number, _ in self.positions):
@@ -70,8 +72,14 @@ class Coding:
         return np.asarray(result)
 
 
-def as_numbers(raw: NDArray[Any], *, is_colour: bool) -> NDArray[np.integer[Any]]:
-    """One whole number per pixel of `[band, y, x]`: the first band, or three channels as `0xRRGGBB`; NaN becomes -1."""
+def as_numbers(raw: NDArray[Any], *, is_colour: bool, by_band: bool = False) -> NDArray[np.integer[Any]]:
+    """One whole number per pixel of `[band, y, x]`: the first band, or three channels as `0xRRGGBB`; NaN becomes -1.
+
+    With `by_band` the first band that is not 0, and -1 where all are.
+    """
+    if by_band:
+        set_ = raw != 0
+        return np.asarray(np.where(set_.any(axis=0), set_.argmax(axis=0), -1))
     if is_colour and len(raw) >= 3:
         red, green, blue = raw[:3].astype(np.int64)
         return np.asarray(red << 16 | green << 8 | blue)

@@ -36,7 +36,8 @@ def open_folder(
     Args:
         path: the folder.
         task: one of `swath.models.card.TASKS`, where the folder could serve several.
-        layout: name of a file in `swath.data.layouts`, where several fit.
+        layout: name of a file in `swath.data.layouts`, where several fit, or of a published set in
+            `swath.data.published`.
         classes: names in the order of their values, or `{value: name}`; None: as the labels say.
         label_field: column of a table or vector file that holds the class.
         sensor: as for `swath.open`, where the images bear no mark of it.
@@ -79,6 +80,7 @@ def open_folder(
     if doubles := [one for one, times in Counter(item.name for item in made.items).items() if times > 1]:
         raise DataError(f"{path}: {len(doubles)} names stand for several images ({doubles[0]}); rename one of them")
     items, placing = named_places(made.items)
+    known = made.published
     return Dataset(
         name=root.resolve().name,
         root=root,
@@ -86,11 +88,12 @@ def open_folder(
         task=made.task,
         classes=made.classes,
         items=items,
-        told_sensor=asked.sensor,
+        told_sensor=known.sensor if known is not None and asked.sensor is None else asked.sensor,
         told_bands=asked.bands,
-        told_gsd=asked.gsd,
+        told_gsd=known.gsd if known is not None and asked.gsd is None else asked.gsd,
         strays=made.strays,
         parts=made.parts or given_parts(root, items),
         notes=made.notes,
         placing=placing,
+        published=known,
     )

@@ -66,6 +66,7 @@ class Report:
         placing: how a split would tell places.
         places: number of places.
         findings: what is odd.
+        published: what is known of the set, where it is a published one.
         alike: pairs of items whose images look nearly the same.
     """
 
@@ -87,6 +88,7 @@ class Report:
     placing: str
     places: int
     findings: tuple[Finding, ...] = ()
+    published: str = ""
     alike: tuple[tuple[str, str], ...] = field(default=(), repr=False)
 
     def to_json(self) -> str:
@@ -115,6 +117,8 @@ class Report:
 
     def _facts(self) -> Iterator[tuple[str, str]]:
         used = "" if len(self.keep) == self.items else f", of which {len(self.keep)} can be used"
+        if self.published:
+            yield "set", self.published
         yield "labels", f"{self.task}, arranged as {self.layout}"
         yield "items", f"{self.items}{used}"
         yield "places", f"{self.places}, by {self.placing}"

@@ -36,6 +36,13 @@ CHANGE: Vocabulary = {
     **dict.fromkeys(_SECOND.split(), "2"),
     **{f"{stem}{number}": str(number) for stem in ("t", "im", "date") for number in range(3, 100)},
 }
+_FROM = "label1 labels1 labela label_a label_1 mask1 maska mask_a mask_1 gt1 gt_1 from"
+_TO = "label2 labels2 labelb label_b label_2 mask2 maskb mask_b mask_2 gt2 gt_2 to"
+TRANSITION: Vocabulary = {
+    **CHANGE,
+    **dict.fromkeys(_FROM.split(), "from"),
+    **dict.fromkeys(_TO.split(), "to"),
+}
 WORDS = frozenset(PAIRS) | (frozenset(CHANGE) - {"1", "2"})
 """Names of folders that are no classes."""
 

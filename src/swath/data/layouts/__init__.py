@@ -7,13 +7,15 @@ little as it can; it gives None where the folder is not arranged its way.
 from __future__ import annotations
 
 import pkgutil
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
+from functools import partial
 from importlib import import_module
 from pathlib import Path
 from typing import Any
 
 from swath.data.item import Item
+from swath.data.published.facts import Published, published
 from swath.errors import DataError
 from swath.models.gives import ClassLabel
 
@@ -57,6 +59,7 @@ class Found:
         strays: images without label, labels without image, files that cannot be read.
         parts: name of item -> `train`, `val` or `test`, where the folder is already split.
         notes: what was read into the labels, in sentences.
+        published: what is known of the set, where it is a published one.
     """
 
     task: str
@@ -65,43 +68,74 @@ class Found:
     strays: tuple[Stray, ...] = ()
     parts: Mapping[str, str] = field(default_factory=dict)
     notes: tuple[str, ...] = ()
+    published: Published | None = None
 
 
 def layouts() -> tuple[str, ...]:
-    """Names of all layouts."""
-    return tuple(sorted(module.name for module in pkgutil.iter_modules(__path__)))
+    """Names of all layouts: files of this package, and published sets."""
+    return tuple(sorted([*_own(), *published()]))
 
 
 def recognise(folder: Path, asked: Asked) -> tuple[str, Found]:
     """The layout of a folder and what it holds.
 
+    A published set that is told by its folder's name or by how it lies comes before all others.
+
     Raises:
         DataError: no layout fits, or several do; the message lists them.
     """
-    names = layouts()
-    if asked.layout is not None and asked.layout not in names:
-        raise DataError(f"layout={asked.layout!r} is not known; there are {', '.join(names)}")
-    found: dict[str, Found] = {}
+    if asked.layout is not None and asked.layout not in layouts():
+        raise DataError(f"layout={asked.layout!r} is not known; there are {', '.join(layouts())}")
     refused: list[DataError] = []
-    for name in [asked.layout] if asked.layout is not None else names:
-        try:
-            made: Found | None = import_module(f"{__name__}.{name}").recognise(folder, asked)
-        except DataError as error:
-            refused.append(error)  # it is this layout, or nearly so; another one may fit better
-            continue
-        if made is not None and (asked.task is None or made.task == asked.task):
-            found[name] = made
-    if len(found) == 1:
-        return next(iter(found.items()))
-    if found:
-        ways = "; ".join(f"layout={name!r} ({len(one.items)} items, {one.task})" for name, one in found.items())
-        raise DataError(f"{folder}: could be read in several ways: say {ways}")
+    for readers in (_of_sets(folder, asked), _of_layouts(folder, asked)):
+        found: dict[str, Found] = {}
+        for name, read in readers.items():
+            try:
+                made = read()
+            except DataError as error:
+                refused.append(error)  # it is this layout, or nearly so; another one may fit better
+                continue
+            if made is not None and (asked.task is None or made.task == asked.task):
+                found[name] = made
+        if len(found) == 1:
+            return next(iter(found.items()))
+        if found:
+            ways = "; ".join(f"layout={name!r} ({len(one.items)} items, {one.task})" for name, one in found.items())
+            raise DataError(f"{folder}: could be read in several ways: say {ways}")
     if refused:
         raise refused[0]
     of_task = "" if asked.task is None else f" for task {asked.task!r}"
     if asked.layout is not None:
         raise DataError(f"{folder}: is not arranged as {asked.layout!r}{of_task}; leave out layout= to try all")
-    raise DataError(f"{folder}: is arranged in no known way{of_task} ({listing(names)}); it holds {held(folder)}")
+    raise DataError(f"{folder}: is arranged in no known way{of_task} ({listing(_own())}); it holds {held(folder)}")
+
+
+_Readers = Mapping[str, Callable[[], Found | None]]
+
+
+def _own() -> list[str]:
+    return [module.name for module in pkgutil.iter_modules(__path__)]
+
+
+def _of_layouts(folder: Path, asked: Asked) -> _Readers:
+    """What tries the files of this package, by name."""
+    return {
+        name: partial(import_module(f"{__name__}.{name}").recognise, folder, asked)
+        for name in _own()
+        if asked.layout in (None, name)
+    }
+
+
+def _of_sets(folder: Path, asked: Asked) -> _Readers:
+    """What tries the published sets, by name."""
+    names = [name for name in published() if asked.layout in (None, name)]
+    if not names:
+        return {}
+    from swath.data.published.places import Listing
+    from swath.data.published.reading import recognise as read
+
+    files = Listing(folder)
+    return {name: partial(read, folder, asked, files, published()[name]) for name in names}
 
 
 def listing(words: Iterable[str], most: int = 12) -> str:

@@ -1,0 +1,94 @@
+"""Masks of classes as a published set tells them: by numbers, colours, a band per class, or numbers of pairs."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from swath.data.class_table import counted
+from swath.data.contents import Contents, contents_of
+from swath.data.layouts import Asked
+from swath.data.masks import Coding, MaskLabel
+from swath.data.published.facts import Published, SetClass
+from swath.data.sample import IGNORE
+from swath.errors import DataError
+from swath.models.gives import ClassLabel
+
+
+class SetMasks:
+    """Masks of a set, each looked through once.
+
+    Args:
+        paths: of the masks.
+        facts: of the set.
+        asked: by the caller, who may name more numbers that mean "not labelled".
+        pairs: whether numbers stand for the classes of two dates.
+
+    Raises:
+        DataError: none can be read, or one holds what is none of the set's classes.
+    """
+
+    def __init__(self, paths: Sequence[Path], facts: Published, asked: Asked, *, pairs: bool = False) -> None:
+        self._facts, self._ignore = facts, asked.ignore
+        self._pairs = facts.transitions if pairs else {}
+        contents = contents_of(list(dict.fromkeys(paths)), by_band=facts.one_band_each)
+        self.broken = {path: why for path, why in contents.items() if isinstance(why, str)}
+        self._whole = {path: one for path, one in contents.items() if isinstance(one, Contents)}
+        if not self._whole:
+            first = next(iter(self.broken.values()))
+            raise DataError(f"none of the {len(contents)} masks can be read; the first: {first}")
+        numbers = {*(one.number for one in self._every), *self._pairs}
+        self._is_colour = any(one.colour for one in self._every) and any(
+            one.is_colour or not numbers >= set(one.values) for one in self._whole.values()
+        )
+
+    @property
+    def _every(self) -> tuple[SetClass, ...]:
+        facts = self._facts
+        return (*facts.classes, *((facts.unchanged,) if facts.unchanged else ()), *facts.ignore)
+
+    @property
+    def unchanged(self) -> int | None:
+        """Position of what stands where nothing changed; None where classes are labelled everywhere."""
+        return len(self._facts.classes) if self._facts.unchanged is not None else None
+
+    def label(self, path: Path, date: int = 0) -> MaskLabel:
+        """The label of a mask, of a date (0, 1) where it holds pairs of classes.
+
+        Raises:
+            DataError: it holds what is none of the set's classes.
+        """
+        coding = self._coding(date)
+        try:
+            found = counted(self._whole[path], coding)
+        except KeyError as error:
+            number = int(error.args[0])
+            word = f"#{number:06x}" if self._is_colour else str(number)
+            raise DataError(
+                f"{path}: holds {word}, which is none of the classes of {self._facts.title}; say layout= if it is "
+                f"another set, or ignore={number} if it means unlabelled"
+            ) from error
+        return MaskLabel(path, coding, found)
+
+    def _coding(self, date: int) -> Coding:
+        facts = self._facts
+        at = {one.name: position for position, one in enumerate(facts.classes)}
+        positions = {number: at[pair[date]] for number, pair in self._pairs.items()}
+        places = [*(() if self._pairs else enumerate(facts.classes)), *((IGNORE, one) for one in facts.ignore)]
+        if facts.unchanged is not None and self.unchanged is not None:
+            places.append((self.unchanged, facts.unchanged))
+        for position, one in places:
+            number = int(one.colour[1:], 16) if self._is_colour and one.colour else one.number
+            if number is not None:
+                positions[number] = position
+        positions |= dict.fromkeys((*self._ignore, -1), IGNORE)
+        return Coding(tuple(sorted(positions.items())), self._is_colour, facts.one_band_each)
+
+
+def labels_of(facts: Published) -> tuple[ClassLabel, ...]:
+    """The classes of a set as maps have them."""
+    numbered = all(one.number is not None for one in facts.classes)
+    return tuple(
+        ClassLabel(value=one.number if numbered and one.number is not None else at, name=one.name, colour=one.colour)
+        for at, one in enumerate(facts.classes)
+    )

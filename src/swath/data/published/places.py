@@ -1,0 +1,159 @@
+"""Files of a folder as the places of a published set."""
+
+from __future__ import annotations
+
+import re
+from collections import defaultdict
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from swath.data.files import visible
+from swath.data.layouts import Stray
+from swath.data.published.facts import Arrangement, Published, Role
+from swath.scene.gather import RASTER_SUFFIXES
+
+_TEXTS = (".json", ".txt")
+_LISTED = (*RASTER_SUFFIXES, *_TEXTS)
+_WORDS: Mapping[Role, str] = {
+    "before": "image of the first date",
+    "after": "image of the last date",
+    "change": "mask of change",
+    "from": "classes of the first date",
+    "to": "classes of the last date",
+    "transition": "mask of change",
+    "damage": "polygons",
+    "month": "image",
+    "classes": "label",
+}
+
+
+@dataclass
+class Place:
+    """The files of one place, and the words in their paths."""
+
+    files: dict[Role, Path] = field(default_factory=dict)
+    words: dict[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Arranged:
+    """A folder as a set.
+
+    Attributes:
+        one: the set.
+        roles: of the arrangement that it has.
+        places: whole ones by the name of their item, in its order.
+        strays: files of places that lack something, and such as are of no role.
+        parts: name of an item -> train, val, test.
+    """
+
+    one: Published
+    roles: frozenset[Role]
+    places: Mapping[str, Place]
+    strays: tuple[Stray, ...]
+    parts: Mapping[str, str]
+
+
+class Listing:
+    """The files of a folder that could be of a set."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.files: Sequence[Path] = visible(folder, _LISTED)
+        self.rasters = [path for path in self.files if path.suffix.casefold() in RASTER_SUFFIXES]
+        self.folders = sorted({path.parent for path in self.rasters})
+
+    def matching(self, pattern: re.Pattern[str], template: str) -> Iterator[tuple[Path, re.Match[str]]]:
+        """Paths that look like a template: folders where it ends in `/`, else rasters without their suffix."""
+        for path in self._meant(template):
+            inner = path.relative_to(self.folder)
+            if template.endswith("/"):
+                text = f"{inner.as_posix()}/"
+            else:
+                text = inner.as_posix() if template.endswith(_TEXTS) else inner.with_suffix("").as_posix()
+            if (found := pattern.fullmatch(text)) is not None:
+                yield path, found
+
+    def like(self, one: Published, template: str) -> list[Path]:
+        """Paths that look like a template of a set."""
+        return [path for path, _ in self.matching(one.pattern(template), template)]
+
+    def _meant(self, template: str) -> Sequence[Path]:
+        return self.folders if template.endswith("/") else self.files if template.endswith(_TEXTS) else self.rasters
+
+
+def arranged(listing: Listing, one: Published, *, named: bool) -> Arranged | None:
+    """The places of a set; None where the folder does not lie like it.
+
+    Args:
+        listing: of a person's copy.
+        one: the set.
+        named: whether the person said that it is this set, or the folder's name does.
+    """
+    for arrangement in one.arrangements:
+        if (named or arrangement.tells) and (made := _arranged(listing, one, arrangement, named=named)) is not None:
+            return made
+    return None
+
+
+def _arranged(listing: Listing, one: Published, arrangement: Arrangement, *, named: bool) -> Arranged | None:
+    patterns = {role: one.pattern(template) for role, template in arrangement.files.items()}
+    shared = set.intersection(*(set(pattern.groupindex) for pattern in patterns.values())) - {"_head"}
+    places: dict[tuple[str, ...], Place] = defaultdict(Place)
+    taken: set[Path] = set()
+    strays: list[Stray] = []
+    for role, pattern in patterns.items():
+        for path, found in listing.matching(pattern, arrangement.files[role]):
+            taken.add(path)
+            words = {word: value for word, value in found.groupdict().items() if value is not None}
+            place = places[tuple(words[word].casefold() for word in sorted(shared))]
+            if role in place.files:
+                strays.append(Stray(path, f"a second {_WORDS[role]} of one place"))
+                continue
+            place.files[role] = path
+            place.words = words | place.words
+    whole = {key: place for key, place in places.items() if len(place.files) == len(patterns)}
+    also = [listing.like(one, template) for template in arrangement.also]
+    if not whole or not (named or all(also)):
+        return None
+    taken.update(*also, *(listing.like(one, template) for template in arrangement.aside))
+    by_name: dict[str, Place] = {}
+    for name, key, place in sorted(
+        ((_name(one, place, shared), key, place) for key, place in places.items()), key=lambda made: made[:2]
+    ):
+        if key not in whole:
+            why = "without " + " and ".join(_WORDS[role] for role in patterns if role not in place.files)
+        elif one.copies and re.search(one.copies, name):
+            why = "made from another image by turning or cutting"
+        else:
+            by_name[name] = place
+            continue
+        strays += [Stray(path, why) for path in place.files.values()]
+    others = [path for path in listing.rasters if path not in taken and path.parent not in taken]
+    strays += [Stray(path, f"is no file of {one.title} that is read") for path in others]
+    return Arranged(one, frozenset(patterns), by_name, tuple(strays), _parts(listing, one, by_name))
+
+
+def _name(one: Published, place: Place, shared: set[str]) -> str:
+    """The name of an item: as the set says, else the part of a split and the other words as they stand in its path."""
+    if one.item is not None:
+        return one.item.format(**place.words)
+    if not shared:
+        return one.name
+    order = sorted(shared, key=lambda word: (word != "part", list(place.words).index(word)))
+    return "/".join(place.words[word] for word in order)
+
+
+def _parts(listing: Listing, one: Published, places: Mapping[str, Place]) -> dict[str, str]:
+    """The part of each item, as its path or the set's lists tell it."""
+    parts = {name: part for name, place in places.items() if (part := one.part(place.words.get("part"))) is not None}
+    if one.lists is None:
+        return parts
+    value = re.compile(one.words.get(one.lists.of, r"[^,\s]+"))
+    for path, found in listing.matching(one.pattern(one.lists.path), one.lists.path):
+        part = one.part(found["part"])
+        told = set(value.findall(path.read_text(encoding="utf-8", errors="replace")))
+        told |= {Path(entry).stem for entry in told}
+        parts |= {name: part for name, place in places.items() if part and place.words.get(one.lists.of) in told}
+    return parts
