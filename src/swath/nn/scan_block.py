@@ -37,7 +37,7 @@ class ImageScan(nn.Module):
     ) -> None:
         super().__init__()
         inner, rank = int(expansion * width), math.ceil(width / 16)
-        self.gated, self.parts = gated, (rank, states, states)
+        self.gated, self.parts = gated, [rank, states, states]
         self.in_proj = nn.Linear(width, inner * (1 + gated), bias=False)
         self.conv2d = nn.Conv2d(inner, inner, 3, padding=1, groups=inner, bias=conv_bias)
         self.x_proj_weight = nn.Parameter(_uniform((directions, rank + 2 * states, inner), inner))
@@ -84,12 +84,12 @@ class ImageScan(nn.Module):
             rows = slice(first * inner, (first + at_once) * inner)
             u = torch.stack([flat.index_select(2, walk) for walk in there[now]], 1)
             along = torch.stack([read[:, first + i].index_select(2, walk) for i, walk in enumerate(there[now])], 1)
-            steps, entry, leave = along.split(self.parts, 2)
+            steps, entry, leave = torch.split(along, self.parts, 2)
             delta = torch.einsum("ker,bkrl->bkel", self.dt_projs_weight[now].to(flat), steps)
             bias = self.dt_projs_bias[now].to(flat).flatten()
             skip = self.Ds[rows].to(flat)
             y = scan(u.flatten(1, 2), delta.flatten(1, 2), rates[rows], entry, leave, skip, bias, True)
-            for one, walk in zip(y.split(inner, 1), back[now], strict=True):
+            for one, walk in zip(torch.split(y, inner, 1), back[now], strict=True):
                 total = total + one.index_select(2, walk)
         return total.reshape(batch, inner, height, width)
 
@@ -191,4 +191,5 @@ def halved(width: int) -> nn.Sequential:
 
 def _uniform(shape: tuple[int, ...], summed: int) -> Tensor:
     """As linear layers start that sum so many."""
-    return torch.empty(shape).uniform_(-1, 1) / summed**0.5
+    numbers: Tensor = torch.empty(shape).uniform_(-1, 1) / summed**0.5
+    return numbers

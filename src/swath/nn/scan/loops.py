@@ -29,7 +29,7 @@ Array = Any
 
 
 def _compiled(function: Callable[_P, _R], *flags: str) -> Callable[_P, _R]:
-    how = {"nogil": True, "error_model": "numpy", "fastmath": {"contract", *flags}}
+    how: dict[str, Any] = {"nogil": True, "error_model": "numpy", "fastmath": {"contract", *flags}}
     try:
         made = numba.njit(cache=True, **how)(function)
     except RuntimeError:  # there is nowhere to keep it: it is compiled in each process

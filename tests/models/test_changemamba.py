@@ -1,0 +1,124 @@
+"""ChangeMamba's three networks: as released, in their sizes, with their own losses."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any, cast
+
+import pytest
+import torch
+from torch import Tensor
+from torch.nn import functional as F
+
+from swath.errors import CardError
+from swath.models import find
+from swath.models.change._changemamba import ChangeDecoder
+from swath.models.change._lovasz import lovasz
+
+from .parity import Case
+
+TINY: dict[str, Any] = {"width": 8, "depths": (1, 1, 1, 1), "hidden": 8}
+COUNTS = {
+    "mambabcd-tiny": 32_613_506,
+    "mambabcd-small": 54.00e6,
+    "mambabcd-base": 92.40e6,
+    "mambascd-tiny": 37.13e6,
+    "mambascd-small": 58.51e6,
+    "mambascd-base": 97.03e6,
+    "mambabda-tiny": 34.87e6,
+    "mambabda-small": 56.26e6,
+    "mambabda-base": 94.72e6,
+}
+
+
+def test_answers_are_those_of_the_release(shared_data: Path) -> None:
+    case = Case.read(shared_data, "changemamba_bcd_narrow")
+    network = case.official("mambabcd", width=24, depths=(1, 1, 1, 1))
+    with torch.inference_mode():
+        case.compare(network(*case.inputs("pre", "post")))
+
+
+@pytest.mark.parametrize("name", COUNTS)
+def test_sizes_are_those_of_the_release(name: str) -> None:
+    with torch.device("meta"):
+        network = find(name).build()
+    assert sum(parameter.numel() for parameter in network.parameters()) == pytest.approx(COUNTS[name], rel=2e-4)
+    assert name != "mambabcd-tiny" or len(network.state_dict()) == 514
+
+
+def test_layouts_lead_each_date_back_to_its_place() -> None:
+    decoder = ChangeDecoder((4, 4, 4, 4), 4).eval()
+    for name in ("st_block_41", "st_block_42", "st_block_43", "fuse_layer_4"):
+        decoder.add_module(name, torch.nn.Identity())
+    first, second = torch.randn(2, 1, 4, 3, 5)
+    assert torch.equal(decoder._joined(4, first, second), torch.cat([first, second] * 3, 1))
+
+
+def test_one_logit_of_change_is_as_likely_as_the_two_of_the_release() -> None:
+    torch.manual_seed(0)
+    network = cast(Any, find("mambascd").build(classes=3, **TINY).eval())
+    pair = torch.randn(2, 1, 3, 40, 33)
+    with torch.inference_mode():
+        change, first, second = network(*pair)
+        two, *dates = network.maps(*pair)
+    assert change.shape == (1, 1, 40, 33)
+    torch.testing.assert_close(change.sigmoid(), two.softmax(1)[:, 1:])
+    assert torch.equal(first, dates[0])
+    assert torch.equal(second, dates[1])
+    assert first.shape == (1, 3, 40, 33)
+
+
+def test_damage_comes_alone_and_with_its_buildings_where_it_is_learnt() -> None:
+    torch.manual_seed(0)
+    network = cast(Any, find("mambabda").build(**TINY).eval())
+    pair = torch.randn(2, 2, 3, 32, 64)
+    with torch.inference_mode():
+        building, damage = network.maps(*pair)
+        assert torch.equal(network(*pair), damage)
+    assert (building.shape, damage.shape) == ((2, 2, 32, 64), (2, 5, 32, 64))
+    damage, building = network.train()(*pair)
+    targets = torch.randint(-1, 5, (2, 32, 64))
+    there = targets.clamp(max=1)
+    wanted = (
+        F.cross_entropy(damage, targets, ignore_index=-1)
+        + F.cross_entropy(building, there, ignore_index=-1)
+        + 0.75 * lovasz(damage, targets)
+        + 0.5 * lovasz(building, there)
+    )
+    torch.testing.assert_close(network.loss((damage, building), targets, None), wanted)
+
+
+def test_the_losses_are_the_papers() -> None:
+    torch.manual_seed(0)
+    change, one, other = torch.randn(2, 1, 9, 8), torch.randn(2, 3, 9, 8), torch.randn(2, 3, 9, 8)
+    targets = torch.stack([torch.randint(-1, most, (2, 9, 8)) for most in (2, 3, 3)], 1)
+    network = cast(Any, find("mambascd").build(classes=3, **TINY))
+    two = torch.cat([-change / 2, change / 2], 1)
+
+    def entropy(x: Tensor, which: int) -> Tensor:
+        return F.cross_entropy(x, targets[:, which], ignore_index=-1)
+
+    alike = ((one.softmax(1) - other.softmax(1)) * (targets[:, :1] == 0)).square().mean()
+    wanted = entropy(two, 0) + 0.5 * (entropy(one, 1) + entropy(other, 2) + 0.5 * alike)
+    overlap = lovasz(two, targets[:, 0]) + 0.5 * (lovasz(one, targets[:, 1]) + lovasz(other, targets[:, 2]))
+    torch.testing.assert_close(network.loss((change, one, other), targets, None), wanted + 0.75 * overlap)
+    binary = cast(Any, find("mambabcd").build(**TINY))
+    wanted = entropy(two, 0) + 0.75 * lovasz(two, targets[:, 0])
+    torch.testing.assert_close(binary.loss(two, targets[:, 0], None), wanted)
+    assert float(binary.loss(two, torch.full((2, 9, 8), -1), None)) == 0
+
+
+def test_the_overlap_of_sure_answers_is_the_jaccard_index() -> None:
+    truth = torch.tensor([[[0, 0, 1, 1, 2, -1]]])
+    said = torch.tensor([[[0, 1, 1, 1, 0, 2]]])
+    sure = 100.0 * F.one_hot(said, 3).permute(0, 3, 1, 2)
+    lost = 1 - (1 / 3 + 2 / 3 + 0) / 3  # of each class: pixels that both have over those that either has
+    assert float(lovasz(sure, truth)) == pytest.approx(lost)
+
+
+@pytest.mark.parametrize("name", ["mambabcd", "mambascd", "mambabda"])
+def test_what_cannot_be_built_is_refused(name: str) -> None:
+    with pytest.raises(CardError, match=r"of four scales, one block or more each; found \[1, 2\]"):
+        find(name).build(depths=(1, 2))
+    with pytest.raises(CardError, match="must be even; found 7 and 128"):
+        find(name).build(width=7)
