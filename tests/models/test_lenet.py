@@ -1,4 +1,4 @@
-"""LENet: its modules compute what its release computes, and it has the release's weights."""
+"""LENet computes what its release computes, up to the last layers, and has the release's weights."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import torch
 
 from swath.errors import CardError
 from swath.models import find, load_official
-from swath.models.change._lenet import CSDW, Blocks, Squeeze, exchanged
+from swath.models.change._lenet import CSDW, Blocks, Body, Squeeze, exchanged
 
 from .parity import Case
 
@@ -27,6 +27,14 @@ def test_modules_are_those_of_the_release(shared_data: Path) -> None:
         case.compare(case.module(Blocks(32, 4, 16))(*case.inputs("x")))
         case = Case.read(shared_data, "lenet_se")
         case.compare(case.module(Squeeze(64, 32))(*case.inputs("x")))
+
+
+def test_the_body_is_that_of_the_release(shared_data: Path) -> None:
+    case = Case.beside(shared_data, "lenet_body_small")
+    body = case.module(Body(3, *SMALL.values()))
+    with torch.inference_mode():
+        for number, found in enumerate(body(*case.inputs("before", "after"))):
+            case.compare(found, f"out.{number}")
 
 
 def test_the_body_has_the_weights_of_the_release() -> None:

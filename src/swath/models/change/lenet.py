@@ -2,12 +2,12 @@
 
 Dong et al., IEEE JSTARS 2025, "Layer Exchange" with channel-spatial difference weighting (CSDW; OPEN-RSCD). A SwinV2 that
 both dates share, weighted after each of its stages, two feature pyramids between which every second level is swapped,
-and a decoder for each date that adds what the other one found. Large (169.2 M parameters with its heads) and made to
+and a decoder for each date that adds what the other one found. Large (168.1 M parameters with its heads) and made to
 start from the encoder's ImageNet weights (`encoder_weights=`). It sees the whole tile; the order of dates counts.
 
 Of the release nothing is mended here that changes numbers; a second encoder, which it builds and never runs, is left out.
-Its windows were laid out for 256 x 256 px; here they are for any size, and the same ones at 256. The whole network could
-not be held against the release's answers, only its modules and its number of parameters.
+Its windows were laid out for 256 x 256 px; here they are for any size, and the same ones at 256. All but the last layers
+is held against the release's answers.
 
 The release takes BGR normalised by the constants of ImageNet for RGB.
 """  # noqa: E501  (one line too many)
