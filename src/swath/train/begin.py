@@ -44,7 +44,7 @@ def begin(recipe: Recipe, drafts: Sequence[Card]) -> Model:
             )
     if entry.stacks:
         drafts = [_given(card, "channels") for card in drafts]
-    network = entry.build(**_from_cards(entry, drafts), **spec.config)
+    network = entry.build(**_from_cards(entry, drafts), **spec.config).eval()  # it is run on empty tiles
     cards = [_settled(network, card, entry.stacks).with_(architecture=entry.title) for card in drafts]
     report = None if source is None else _taken_over(network, cards[0], source)
     kept = {
