@@ -30,7 +30,8 @@ def models(
     found = [registry.find(one) for one in registry.names(task, weights=weights)]
     rows = table("name", "what", "tasks", "weights")
     for entry in found:
-        skills = ", ".join(card.name for card in entry.cards) or "to be trained"
+        lacks = "none needed: fitted to each scene" if entry.fitted else "to be trained"
+        skills = ", ".join(card.name for card in entry.cards) or lacks
         rows.add_row(entry.name, entry.title, ", ".join(entry.tasks), skills)
     if found:
         show(rows)

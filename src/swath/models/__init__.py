@@ -25,6 +25,7 @@ from swath.models.card import (
 from swath.models.registry import describe, find, load, load_official, names, register
 
 if TYPE_CHECKING:
+    from swath.models.fitted import fit
     from swath.models.model import Model
     from swath.models.strict import LoadReport, load_strict
 
@@ -49,6 +50,7 @@ __all__ = [
     "TileRule",
     "describe",
     "find",
+    "fit",
     "load",
     "load_official",
     "load_strict",
@@ -62,6 +64,10 @@ def __getattr__(name: str) -> Any:
         from swath.models.model import Model
 
         return Model
+    if name == "fit":
+        from swath.models.fitted import fit
+
+        return fit
     if name in ("LoadReport", "load_strict"):
         from swath.models import strict
 

@@ -47,7 +47,9 @@ class Entry:
     transient: tuple[str, ...] = ()
     """Arguments that matter once, such as where to take first weights from, and are not kept with the network."""
     weights: Path | None = None
-    """Of those that come with Swath; None: a network to be trained."""
+    """Of those that come with Swath; None: a network to be trained, or fitted."""
+    fitted: bool = False
+    """Whether it learns nothing from labels: `swath.models.fit` finds its numbers in the scene that it is run on."""
 
     @property
     def cards(self) -> tuple[Card, ...]:
@@ -88,7 +90,8 @@ class Entry:
             lines.append(f"  source     {', '.join(self.source)}")
         lines.append(f"  arguments  {', '.join(self.arguments)}")
         lines += [f"  {key:<9}  {value}" for key, value in self.config.items()]
-        return "\n".join([*lines, _skills(self.cards) if self.weights else "  no weights: train it"])
+        lacks = "  no weights: it is fitted to each scene, without labels" if self.fitted else "  no weights: train it"
+        return "\n".join([*lines, _skills(self.cards) if self.weights else lacks])
 
 
 def register(
@@ -100,6 +103,7 @@ def register(
     transient: tuple[str, ...] = (),
     sizes: Mapping[str, Mapping[str, Any]] | None = None,
     weights: Mapping[str, Path] | None = None,
+    fitted: bool = False,
 ) -> Callable[[_B], _B]:
     """Register a builder under `name`, and under `name-SIZE` for each of its sizes.
 
@@ -111,6 +115,7 @@ def register(
         transient: arguments that are not kept with the network.
         sizes: arguments per size.
         weights: the file of each name that has weights.
+        fitted: whether its numbers are found in each scene; see `swath.models.fitted`.
     """
 
     def decorate(builder: _B) -> _B:
@@ -120,7 +125,8 @@ def register(
         for key, config in configs.items():
             if key in _ENTRIES:
                 raise CardError(f"two networks are registered as {key!r}")
-            _ENTRIES[key] = Entry(key, builder, title, tasks, config, source, transient, (weights or {}).get(key))
+            own = (weights or {}).get(key)
+            _ENTRIES[key] = Entry(key, builder, title, tasks, config, source, transient, own, fitted)
         return builder
 
     return decorate
@@ -236,6 +242,11 @@ def _weights(name: str | Path) -> str | Path:
     if _is_file(name):
         return name
     entry = find(str(name))
+    if entry.fitted:
+        raise CardError(
+            f"{entry.name} has no weights until it is fitted to a scene; swath.predict(scene, {entry.name!r}) does it, "
+            f"and swath.models.fit({entry.name!r}, scene) gives the model"
+        )
     if entry.weights is None:
         raise CardError(
             f"{entry.name} is a network without weights; train it, or build it: Model.build({entry.name!r}, card=...)"

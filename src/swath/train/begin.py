@@ -36,6 +36,11 @@ def begin(recipe: Recipe, drafts: Sequence[Card]) -> Model:
     source = None if recipe.start is None else registry.load(recipe.start)
     spec = NetworkSpec(name=recipe.network, config=recipe.options) if source is None else _spec_of(source, recipe)
     entry = registry.find(spec.name)
+    if entry.fitted:
+        raise TrainError(
+            f"{entry.name} learns nothing from labels, it is fitted to each scene: swath predict --model {entry.name}; "
+            f"train one of {', '.join(name for name in registry.names('change') if not registry.find(name).fitted)}"
+        )
     for card in drafts:
         if card.task not in entry.tasks:
             raise TrainError(
