@@ -100,6 +100,12 @@ def predict(
     device: Annotated[str | None, typer.Option("--device", metavar="NAME,...", help="cpu, cuda, or several.")] = None,
     compile: Annotated[bool, typer.Option("--compile", help="Use torch.compile.")] = False,
     tta: Annotated[bool, typer.Option("--tta", help="See each tile flipped and turned in all eight ways.")] = False,
+    coregister: Annotated[
+        bool, typer.Option("--coregister", help="Lay the other dates over the first, to a part of a pixel.")
+    ] = False,
+    match_radiometry: Annotated[
+        bool, typer.Option("--match-radiometry", help="Bring the other dates to the light of the first.")
+    ] = False,
     cluster: Annotated[
         str | None,
         typer.Option("--cluster", metavar="ADDRESS|local", help="A Dask scheduler, such as tcp://host:8786."),
@@ -141,6 +147,8 @@ def predict(
                     device=None if device is None else split(device),
                     compile=compile,
                     tta=tta,
+                    coregister=coregister,
+                    match_radiometry=match_radiometry,
                     cluster=cluster,
                     progress=bar,
                     **settled(match_bands, match_dates, gsd, units),
@@ -184,6 +192,12 @@ def _finish(
         whole = sum(areas.values()) or 1.0
         for name, hectares in areas.items():
             rows.add_row(name, f"{hectares:,.1f}", f"{100 * hectares / whole:.1f} %")
+        show(rows)
+    if {"from", "to"} <= set(product.files) and product.grid.crs is not None:
+        found = product.transitions()
+        rows = table("ha from", *(f">to {name}" for name in found.columns))
+        for old, areas_to in found.iterrows():
+            rows.add_row(str(old), *(f"{hectares:,.1f}" for hectares in areas_to))
         show(rows)
 
 

@@ -10,6 +10,7 @@ import math
 import os
 import sys
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from types import ModuleType
 from typing import TYPE_CHECKING, Any, Literal
@@ -46,6 +47,8 @@ def predict(
     device: str | torch.device | Sequence[str | torch.device] | None = None,
     compile: bool = False,
     tta: bool = False,
+    coregister: bool | Sequence[Sequence[float]] = False,
+    match_radiometry: bool | Sequence[Sequence[Sequence[float]]] = False,
     overwrite: bool = False,
     resume: bool = False,
     cluster: Any = None,
@@ -60,9 +63,11 @@ def predict(
     Args:
         scene: what to look at; of one that was cut, what lies around the cut is looked at too. For a model of several
             inputs one scene for each, in their order or by name: the map lies on the first one's grid.
-        model: a model, a registered name, or the path of a weight file; `NAME:SKILL` names one of several skills.
+        model: a model, a registered name, or the path of a weight file; `NAME:SKILL` names one of several skills. The
+            name of a method that needs no labels, such as `irmad`: it is fitted to the whole scene now, which is read.
         task: what is asked; None: what the model was made for. Of several skills that one is taken which has this
-            task and takes this scene.
+            task and takes this scene. `change` or `semantic-change` of a segmentation model: the classes that it sees
+            at either date are compared.
         extent: a part of the (first) scene: `np.s_[y0:y1, x0:x1]`, bounds in its CRS, or a geometry.
         out: where to write the map now; None: later, by `Product.save`.
         stitch: `trim` keeps of each tile what its halo cannot touch, and needs a network that sees a finite part;
@@ -81,6 +86,10 @@ def predict(
         device: where the network runs, or several; None: all GPUs, else the processor.
         compile: use `torch.compile`.
         tta: see each tile flipped and turned in all eight ways, and average.
+        coregister: lay the other dates over the first, by the offset that phase correlation finds; or the offsets
+            themselves, rows and columns in pixels per date.
+        match_radiometry: bring the other dates to the light of the first, by a line per band through what did not
+            change; or the lines themselves, gain and offset per date and band.
         overwrite: replace a map that is at `out`.
         resume: go on with what an earlier run left at `out`.
         cluster: address of a Dask scheduler, `local`, or a client; None: this process.
@@ -96,26 +105,27 @@ def predict(
         SwathError: the scene cannot be read or the map cannot be written.
     """
     from swath.errors import PredictError
-    from swath.models.model import Model
-    from swath.models.registry import load
     from swath.predict.match import by_input, match
     from swath.predict.plan import Plan
+    from swath.predict.prepare import Preparation
     from swath.predict.product import Product
     from swath.predict.progress import Status
     from swath.predict.run import Prediction
-    from swath.predict.skills import fitting_skill
+    from swath.predict.skills import meant
     from swath.predict.work import Work
+    from swath.scene.scene import Scene
     from swath.tasks import OutputOptions
 
     if precision not in ("auto", "float32", "bfloat16"):
         raise PredictError(f"precision={precision!r}: give 'auto', 'float32' or 'bfloat16'")
-    model = model if isinstance(model, Model) else load(os.fspath(model))
-    model = fitting_skill(model, task, scene, settle)
+    ready = Preparation.of(scene, coregister, match_radiometry, settle.get("dates"))
+    model = meant(model, task, ready.of_scene(scene) if isinstance(scene, Scene) else scene, settle, progress)
     card, source = model.card, model.source
     scenes = by_input(scene, card)
     first = next(iter(scenes))
     scenes[first] = _cut(scenes[first], extent)
-    feed = match(scenes, card, **settle)
+    feed = match({name: ready.of_scene(one) for name, one in scenes.items()}, card, **settle)
+    feed = replace(feed, notes=(*feed.notes, *ready.notes), prepared=ready.options)
     # A scene that one tile holds has no seams, so it does not matter how far the network sees.
     alone = stitch == "auto" and not exact and max(feed.grid.shape) <= (tile or card.tile.size)
     if card.field is None and stitch != "blend" and not alone:
@@ -152,7 +162,17 @@ def predict(
         device=None if named is None else tuple(str(one) for one in named),
         plain=exact,
     )
-    asked = {"stitch": stitch, "exact": exact, "tile": tile, "overlap": overlap, "tta": tta, **kept, **settle}
+    asked: dict[str, Any] = {} if task is None else {"task": task}
+    asked |= {
+        "stitch": stitch,
+        "exact": exact,
+        "tile": tile,
+        "overlap": overlap,
+        "tta": tta,
+        **kept,
+        **ready.options,
+        **settle,
+    }
     if exact and precision == "auto":
         precision = "float32"
     run = Prediction(scenes, work, precision=precision, arguments=asked, source=source, cluster=cluster)

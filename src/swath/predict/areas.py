@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Sequence
-from typing import Any
+from collections.abc import Iterable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,6 +13,10 @@ from odc.geo.geobox import GeoBox
 from swath.errors import GridError, PredictError
 from swath.scene.reader import Roi
 from swath.scene.write import Layer
+from swath.tasks.task import MAIN
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 _HECTARE = 10_000.0
 
@@ -80,6 +84,41 @@ def class_areas(grid: GeoBox, layers: Sequence[Layer], blocks: Iterable[tuple[Ro
         for i, value, name in named:
             totals[name] += float((numbers[i] == value).sum(axis=1) @ cells[rows]) / _HECTARE
     return totals
+
+
+def class_transitions(
+    grid: GeoBox, files: Mapping[str, Sequence[Layer]], blocks: Iterable[tuple[Roi, Mapping[str, NDArray[Any]]]]
+) -> pd.DataFrame:
+    """Area that went from one class to another, ha; see `Product.transitions`.
+
+    Raises:
+        GridError: the grid has no CRS, so that pixels have no size.
+        PredictError: the map does not tell the classes at both dates.
+    """
+    import pandas as pd
+
+    if not {"from", "to"} <= set(files):
+        raise PredictError(
+            "the map does not tell which class was there before and after; predict with task='semantic-change', "
+            "which a segmentation model does too"
+        )
+    cells = cell_areas(grid)
+    if cells is None:
+        raise GridError("the map has no CRS, so its pixels have no area; count them: product.stored()")
+    (main,), (layer,) = files[MAIN], files["from"]
+    classes = dict(layer.classes or {})
+    changed = max(main.classes or {1: ""})
+    totals = np.zeros((len(classes), len(classes)))
+    for (rows, _), numbers in blocks:
+        seen = numbers[MAIN][0] != main.nodata
+        before = numbers["from"][0]
+        after = np.where(numbers[MAIN][0] == changed, numbers["to"][0], before)
+        for i, old in enumerate(classes):
+            was = seen & (before == old)
+            for j, new in enumerate(classes):
+                totals[i, j] += float((was & (after == new)).sum(axis=1) @ cells[rows]) / _HECTARE
+    names = list(classes.values())
+    return pd.DataFrame(totals, index=pd.Index(names, name="from"), columns=pd.Index(names, name="to"))
 
 
 def _from_equator(latitudes: NDArray[np.float64], a: float, b: float) -> NDArray[np.float64]:

@@ -118,6 +118,7 @@ class Matched:
         told: what the network takes by keyword: `wavelengths` in nm `[C]` and `days` since 1970-01-01 `[T]`, float32;
             `gsd` in m.
         notes: what a person should know though it fits.
+        prepared: what was done to the scenes' dates before, see `swath.predict.prepare`.
     """
 
     scenes: tuple[Scene, ...]
@@ -126,6 +127,7 @@ class Matched:
     factor: float = 1.0
     told: Mapping[str, Any] = field(default_factory=dict)
     notes: tuple[str, ...] = ()
+    prepared: Mapping[str, Any] = field(default_factory=dict)
 
     @property
     def extent(self) -> Window:
@@ -150,6 +152,7 @@ class Matched:
         return {
             "inputs": [one.describe() for one in self.inputs],
             "notes": list(self.notes),
+            **self.prepared,
             "sources": [told for scene in self.scenes for told in fingerprints(scene)],
         }
 

@@ -26,6 +26,7 @@ from swath.tasks.task import MAIN, Files
 
 if TYPE_CHECKING:
     import geopandas as gpd
+    import pandas as pd
     import xarray as xr
     from matplotlib.figure import Figure
 
@@ -200,6 +201,19 @@ class Product:
         from swath.predict.areas import class_areas
 
         return class_areas(self.grid, self.files[MAIN], self.blocks())
+
+    def transitions(self) -> pd.DataFrame:
+        """Area in ha that went from one class (rows) to another (columns); what is unchanged is on the diagonal.
+
+        Raises:
+            GridError: the grid has no CRS, so that pixels have no size.
+            PredictError: the map is none of semantic change.
+        """
+        from swath.predict.areas import class_transitions
+
+        self.make()
+        parts = ((window, self.stored(window)) for window in windows(self.shape, SIDE))
+        return class_transitions(self.grid, self.files, parts)
 
     def blocks(self, key: str = MAIN, side: int = SIDE) -> Iterator[tuple[Roi, NDArray[Any]]]:
         """Stored numbers of the whole of a file `[L, h, w]`, block by block; the map is made first where it was not."""

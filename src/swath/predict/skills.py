@@ -1,14 +1,61 @@
-"""Which of a model's skills is asked for: by its task, and by the scene that it has to take."""
+"""Which model is meant, and which of its skills: by its name, its task, and the scene that it has to take."""
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping, Sequence
-from typing import Any
+from pathlib import Path
+from typing import Any, cast
 
 from swath.errors import MatchError, PredictError
+from swath.models import registry
+from swath.models.compare import Compared, compare
+from swath.models.fitted import fit
 from swath.models.model import Model
+from swath.predict.feed import uncut
 from swath.predict.match import match
+from swath.predict.progress import Progress, Status
 from swath.scene.scene import Scene
+
+
+def meant(
+    model: Model | str | Path,
+    task: str | None,
+    scene: Scene | Sequence[Scene] | Mapping[str, Scene],
+    settle: Mapping[str, Any],
+    progress: Progress | None = None,
+) -> Model:
+    """The model that is meant, with one skill; a method that is fitted to scenes is fitted to the whole of this one.
+
+    Raises:
+        CardError: there is no such model.
+        SwathError: see `fitting_skill` and `swath.models.fit`.
+    """
+    if not isinstance(model, Model):
+        name = os.fspath(model)
+        if name in registry.names() and registry.find(name).fitted:
+            if progress is not None:
+                progress(Status.before(f"fitting {name} to the scene"))
+            model = fit(name, _compared(scene, name, settle))
+        else:
+            model = registry.load(name)
+    tasks = {card.task for card in model.cards}
+    if task in ("change", "semantic-change") and task not in tasks and "segmentation" in tasks:
+        names = [card.name for card in model.cards if card.task == "segmentation"]
+        both = [compare(model.skill(name), cast("Compared", task)) for name in names]
+        return _one_of(both, names, scene, settle)
+    return fitting_skill(model, task, scene, settle)
+
+
+def _compared(scene: Scene | Sequence[Scene] | Mapping[str, Scene], name: str, settle: Mapping[str, Any]) -> Scene:
+    """The whole of the scene that a method is fitted to, with the bands and dates that were chosen."""
+    several = [scene] if isinstance(scene, Scene) else [*(scene.values() if isinstance(scene, Mapping) else scene)]
+    if len(several) != 1:
+        raise MatchError(f"{name} takes one scene of two dates, and {len(several)} scenes are given")
+    bands, dates = settle.get("bands"), settle.get("dates")
+    if isinstance(bands, Mapping):
+        raise MatchError(f"{name} takes the scene's own bands; choose among them when it is opened: bands=[...]")
+    return uncut(several[0]).select(bands=bands, dates=dates)
 
 
 def fitting_skill(
@@ -26,22 +73,32 @@ def fitting_skill(
         PredictError: no skill is for the task, or several are and take the scene.
         MatchError: those that are for the task do not take the scene; the message says why, of each.
     """
-    meant = [card for card in model.cards if task in (None, card.task)]
-    if not meant:
+    asked = [model.skill(card.name) for card in model.cards if task in (None, card.task)]
+    if not asked:
         tasks = ", ".join(dict.fromkeys(card.task for card in model.cards))
         raise PredictError(f"{model.card.name} was made for {tasks}, not for {task}; leave out task=, or take another")
+    return _one_of(asked, [card.name for card in model.cards if task in (None, card.task)], scene, settle)
+
+
+def _one_of(
+    skills: Sequence[Model],
+    names: Sequence[str],
+    scene: Scene | Sequence[Scene] | Mapping[str, Scene],
+    settle: Mapping[str, Any],
+) -> Model:
+    """The only one of several skills, or the only one that takes the scene; `names` are those of the model's cards."""
     refused: list[str] = []
-    fitting = list(meant)
-    for card in meant if len(meant) > 1 else ():
+    fitting = dict(zip(names, skills, strict=True))
+    for name, skill in list(fitting.items()) if len(fitting) > 1 else ():
         try:
-            match(scene, card, **settle)
+            match(scene, skill.card, **settle)
         except MatchError as error:
-            fitting.remove(card)
+            del fitting[name]
             refused.append(str(error))
     if not fitting:
         raise MatchError("; ".join(refused))
     if len(fitting) > 1:
-        name = model.source or "NAME"
-        told = " or ".join(f"{name}:{card.name}" for card in fitting)
-        raise PredictError(f"{name} can do more than one thing with this scene; name the skill: {told}")
-    return model.skill(fitting[0].name)
+        source = skills[0].source or "NAME"
+        told = " or ".join(f"{source}:{name}" for name in fitting)
+        raise PredictError(f"{source} can do more than one thing with this scene; name the skill: {told}")
+    return next(iter(fitting.values()))

@@ -142,14 +142,18 @@ def misregistration(scene: Scene) -> tuple[Shift | None, ...]:
     Warns:
         SwathWarning: a date lies more than one pixel off.
     """
-    result: list[Shift | None] = [Shift(0.0, 0.0, 1.0)]
-    cache: dict[Any, Any] = {}
-    for date in range(1, len(scene.dates)):
-        shift = _of_date(scene, date, cache)
-        result.append(shift)
+    result = shifts_of(scene)
+    for date, shift in enumerate(result):
         if shift is not None and shift.pixels > _WARN_ABOVE:
             warnings.warn(_advice(scene, date, shift), SwathWarning, stacklevel=3)
-    return tuple(result)
+    return result
+
+
+def shifts_of(scene: Scene) -> tuple[Shift | None, ...]:
+    """As `misregistration`, without a word."""
+    cache: dict[Any, Any] = {}
+    others = (_of_date(scene, date, cache) for date in range(1, len(scene.dates)))
+    return Shift(0.0, 0.0, 1.0), *others
 
 
 def _of_date(scene: Scene, date: int, cache: dict[Any, Any]) -> Shift | None:
