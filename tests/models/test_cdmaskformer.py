@@ -93,3 +93,12 @@ def test_deformable_attention_looks_where_it_is_told() -> None:
 def test_it_tells_change_alone() -> None:
     with pytest.raises(CardError, match="one channel, of change; found classes=2"):
         find("cdmaskformer").build(classes=2)
+
+
+def test_it_learns_at_odd_sizes() -> None:
+    torch.manual_seed(0)
+    network = find("cdmaskformer").build(in_channels=2, queries=3, layers=5)
+    answer = network(*torch.randn(2, 2, 2, 40, 70))
+    assert [tuple(part.shape) for part in answer] == [(2, 1, 40, 70), (5, 2, 3, 2), (5, 2, 3, 16, 24)]
+    network.loss(answer, torch.randint(-1, 2, (2, 40, 70)), lambda logits, wanted: logits.sum()).backward()
+    assert all(one.grad is not None and one.grad.isfinite().all() for one in network.parameters())
