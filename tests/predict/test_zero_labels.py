@@ -114,6 +114,12 @@ def test_from_and_to_and_the_areas_between(pair: swath.Scene, cover: Model, tmp_
     pixel = product.areas()["changed"] / (classes[0] != classes[1]).sum()
     pixels = ((classes[0] == 1) & (classes[1] == 2)).sum()
     assert found.loc["green", "built"] == pytest.approx(pixels * pixel, rel=1e-3)
+    shapes = product.to_geopandas(classes="changed")
+    assert set(shapes.name) == {"changed"}
+    by_pair = shapes.groupby(["from", "to"]).area_m2.sum() / 1e4
+    assert by_pair["green", "built"] == pytest.approx(found.loc["green", "built"], rel=1e-6)
+    assert by_pair.sum() == pytest.approx(moved.sum(), rel=1e-6)
+    assert (shapes["from"] != shapes["to"]).all()
     assert swath.verify(tmp_path / "change.tif", 0.2, model=cover).ok
     with pytest.raises(PredictError, match="does not tell which class was there before and after"):
         swath.predict(pair, cover, task="change").transitions()
@@ -135,6 +141,8 @@ def test_what_cannot_be_compared_is_said(pair: swath.Scene, cover: Model) -> Non
     many = cover.with_card(output=cover.card.output.model_copy(update={"activation": "sigmoid"}))
     with pytest.raises(CardError, match="may hold at once"):
         swath.predict(pair, many, task="change")
+    with pytest.raises(MatchError, match="or compare what it sees at both, task='change'"):
+        swath.predict(pair, cover)
     with pytest.raises(MatchError, match="it has 1 date"):
         swath.predict(pair.select(dates=[0]), cover, task="change")
     no_place = swath.Scene.from_array(

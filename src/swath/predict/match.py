@@ -158,7 +158,7 @@ def _for(given: Input, key: str, value: Any, card: Card) -> Any:
 def _fit(scene: Scene, given: Input, card: Card, bands: Any, gsd: Any, dates: Any, units: Any) -> _Fit:
     paired = pair_bands(scene, given, bands)
     measured = check_units(scene, given, paired.picks, units)
-    times, late, remarks = _dates(scene, given, dates)
+    times, late, remarks = _dates(scene, given, dates, pair=card.task == "segmentation")
     whole = uncut(scene)
     scale = fit_gsd(whole.gsd, given.gsd, gsd)
     every = given.dates.given != "axis" or card.task in ("change", "semantic-change")
@@ -175,8 +175,8 @@ def _fit(scene: Scene, given: Input, card: Card, bands: Any, gsd: Any, dates: An
     return _Fit(used, given, paired.picks, measured.sources, every, scale, problems, notes)
 
 
-def _dates(scene: Scene, given: Input, asked: Any) -> tuple[list[int], list[str], list[str]]:
-    """Positions of the dates to take, in the order of time; problems; notes."""
+def _dates(scene: Scene, given: Input, asked: Any, *, pair: bool = False) -> tuple[list[int], list[str], list[str]]:
+    """Positions of the dates to take, in the order of time; problems; notes. `pair`: two could be compared."""
     try:
         picks = list(range(len(scene.dates))) if asked is None else scene.date_indexes(asked)
     except SwathError as error:
@@ -198,7 +198,8 @@ def _dates(scene: Scene, given: Input, asked: Any) -> tuple[list[int], list[str]
         return picks, [f"{has}: open all of them as one scene, swath.open(FIRST, SECOND, ...){wider}"], notes
     most = rule.max or count
     some = np.unique(np.linspace(0, count - 1, most).round().astype(int)) if most > 1 else [count - 1]
-    return picks, [f"{has}: say which, such as dates={[picks[k] for k in some]}"], notes
+    also = ", or compare what it sees at both, task='change'" if pair and most == 1 and count == 2 else ""
+    return picks, [f"{has}: say which, such as dates={[picks[k] for k in some]}{also}"], notes
 
 
 def _holes(scene: Scene, every: bool) -> tuple[list[str], list[str]]:

@@ -243,7 +243,8 @@ class Product:
             path: `.gpkg`, `.parquet`, `.geojson` or `.fgb`.
             overwrite: replace what is there.
             options: `shapes`: `areas`, polygons of each class with `class`, `name`, `area_m2` (of the pixels, on the
-                ellipsoid for grids in degrees) and mean `confidence`; `boxes` or `points`, one for each pixel that
+                ellipsoid for grids in degrees) and mean `confidence`, and of semantic change parted by the classes
+                `from` and `to`; `boxes` or `points`, one for each pixel that
                 has an answer with what each file says of it; None: boxes where pixels are tiles of the scene, else
                 areas. `classes`: those wanted, by name or number; None: all. `simplify`: metres (pixels without a CRS)
                 by which outlines may be simplified; borders that two polygons share stay shared. `min_area`: m²

@@ -21,14 +21,19 @@ _ROWS = 5_000
 
 
 def area_frames(
-    found: Iterator[Shapes], grid: GeoBox, names: Mapping[int, str], *, in_metres: bool, confidence: float | None
+    found: Iterator[Shapes],
+    grid: GeoBox,
+    told: Mapping[str, Mapping[int, Any]],
+    *,
+    in_metres: bool,
+    confidence: float | None,
 ) -> Iterator[gpd.GeoDataFrame]:
-    """Polygons with `class`, `name`, `area_m2` (`area_px` without a CRS), and `confidence`.
+    """Polygons with what is told of their numbers, `area_m2` (`area_px` without a CRS), and `confidence`.
 
     Args:
         found: polygons in pixels.
         grid: where they lie.
-        names: of the class numbers.
+        told: columns, such as `class` and `name`, each with what stands in it by number.
         in_metres: whether areas are in m².
         confidence: what the mean number per pixel is multiplied by; None: there is none.
     """
@@ -36,20 +41,25 @@ def area_frames(
     for shapes in found:
         waiting.append(shapes)
         if sum(len(one) for one in waiting) >= _ROWS:
-            yield _area_frame(waiting, grid, names, in_metres, confidence)
+            yield _area_frame(waiting, grid, told, in_metres, confidence)
             waiting = []
-    yield _area_frame(waiting, grid, names, in_metres, confidence)
+    yield _area_frame(waiting, grid, told, in_metres, confidence)
 
 
 def _area_frame(
-    shapes: list[Shapes], grid: GeoBox, names: Mapping[int, str], in_metres: bool, confidence: float | None
+    shapes: list[Shapes],
+    grid: GeoBox,
+    told: Mapping[str, Mapping[int, Any]],
+    in_metres: bool,
+    confidence: float | None,
 ) -> gpd.GeoDataFrame:
-    classes = np.concatenate([np.empty(0, np.int32), *(one.classes for one in shapes)])
-    columns: dict[str, Any] = {
-        "class": classes,
-        "name": np.array([names.get(value, str(value)) for value in classes.tolist()], dtype=object),
-        "area_m2" if in_metres else "area_px": np.concatenate([np.empty(0), *(one.areas for one in shapes)]),
-    }
+    numbers = np.concatenate([np.empty(0, np.int32), *(one.classes for one in shapes)])
+    columns: dict[str, Any] = {}
+    for name, values in told.items():
+        # A map may hold numbers that have no name.
+        found = [values.get(n, n if name == "class" else str(n) if name == "name" else None) for n in numbers.tolist()]
+        columns[name] = np.array(found, dtype=np.int32 if name == "class" else object)
+    columns["area_m2" if in_metres else "area_px"] = np.concatenate([np.empty(0), *(one.areas for one in shapes)])
     if confidence is not None:
         columns["confidence"] = np.concatenate([np.empty(0), *(one.means for one in shapes)]) * confidence
     polygons = np.concatenate([np.empty(0, object), *(one.polygons for one in shapes)])

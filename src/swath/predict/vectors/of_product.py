@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from swath.errors import PredictError
 from swath.predict.areas import cell_areas
 from swath.predict.vectors.frames import area_frames, pixel_frames
+from swath.predict.vectors.from_to import KEYS, FromTo
 from swath.predict.vectors.regions import NOTHING, Window
 from swath.predict.vectors.sieve import Sieve
 from swath.predict.vectors.whole import SIDE, whole_polygons
@@ -64,11 +65,14 @@ def _areas(
     (layer,) = product.files[MAIN]
     has_confidence = CONFIDENCE in product.files
     keys = [MAIN, CONFIDENCE] if has_confidence else [MAIN]
+    pairs = FromTo.of(product.files)
+    if pairs is not None:
+        keys, wanted = [*keys, *KEYS], pairs.wanted(wanted)
 
     def read(window: Window) -> tuple[NDArray[np.int32], NDArray[np.generic] | None]:
         found = product.stored(window, keys)
-        numbers = found[MAIN][0].astype(np.int64)
-        classes = np.where(numbers == layer.nodata, NOTHING, numbers).astype(np.int32)
+        numbers = found[MAIN][0].astype(np.int64) if pairs is None else pairs.numbers(found)
+        classes = np.where(found[MAIN][0] == layer.nodata, NOTHING, numbers).astype(np.int32)
         return classes, found[CONFIDENCE][0] if has_confidence else None
 
     product.make()
@@ -79,7 +83,10 @@ def _areas(
     pixels = simplify / (ground_resolution(product.grid) or 1.0)
     found = whole_polygons(read, product.shape, areas, keep=wanted, sieve=sieve, simplify=pixels, side=block)
     scale = product.files[CONFIDENCE][0].scale if has_confidence else None
-    return area_frames(found, product.grid, layer.classes or {}, in_metres=cells is not None, confidence=scale)
+    names = layer.classes or {}
+    plain: dict[str, dict[int, Any]] = {"class": {value: value for value in names}, "name": dict(names)}
+    columns = plain if pairs is None else pairs.columns()
+    return area_frames(found, product.grid, columns, in_metres=cells is not None, confidence=scale)
 
 
 def _columns(
