@@ -220,9 +220,9 @@ def test_of_a_large_scene_only_windows_are_read(images: dict[str, np.ndarray]) -
     other = Scene(
         scene.grid, scene.bands, scene.dates, ((Plane(before, 0),), (Plane(unrelated, 0),)), names=scene.names
     )
-    start = time.perf_counter()
+    start = time.process_time()
     assert other.misregistration() == (Shift(0, 0, 1), None)
-    assert time.perf_counter() - start < 4
+    assert time.process_time() - start < 4
 
 
 def test_dates_without_a_common_band_tell_nothing(images: dict[str, np.ndarray]) -> None:

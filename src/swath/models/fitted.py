@@ -56,7 +56,7 @@ def fit(name: str, scene: Scene, **config: Any) -> Model:
 
     Args:
         name: registered name of a method that is fitted.
-        scene: two dates; all bands are used.
+        scene: two dates; all bands are used, and of a scene that was cut that part alone.
         config: arguments of the network's builder.
 
     Returns:
