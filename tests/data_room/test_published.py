@@ -200,11 +200,29 @@ def test_broken_labels_are_left_out(folders, tmp_path, real):
     assert "no polygons under features.xy" in str(report)
 
 
+def test_one_area_to_train_is_cut_so_that_some_of_it_tunes(tmp_path, real):
+    inner = tmp_path / "WHU-CD"
+    for part, times in (("train", 8), ("test", 1)):
+        for year, date in ((2012, 0), (2016, 1)):
+            whole = np.tile(real.picture(5, date), (1, times, times))
+            real.write(inner / f"{year}/whole_image/{part}/image/{year}_{part}.tif", whole)
+        change = np.tile(real.change(5), (times, times))
+        real.write(inner / f"change_label/{part}/change_label.tif", change)
+    data = swath.data.open(inner)
+    assert Counter(data.parts.values()) == {"train": 4, "test": 1}
+    parts = swath.data.split(data)
+    assert len(parts.train) + len(parts.val) == 4
+    assert parts.val
+    assert parts.test == ("test",)
+    np.testing.assert_array_equal(data.sample(data[parts.val[0]]).target[:64, :64], real.change(5))
+
+
 def test_the_report_says_what_set_it_is(folders):
     found = CliRunner().invoke(app, ["data", "inspect", str(folders["hrscd"])])
     assert found.exit_code == 0
     assert "HRSCD: 291 pairs" in found.output
     assert "CC BY-NC-SA 4.0" in found.output
+    assert "0.5 to 3 m (1.2 m is taken" in published()["second"].describe()
     assert "artificial surfaces" in found.output
 
 

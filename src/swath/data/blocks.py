@@ -90,23 +90,30 @@ class BlockLabel:
 def in_blocks(found: Found, asked: Asked) -> Found:
     """The items, cut into blocks where there are so few that no places could be held out.
 
-    Cut are images with labels of pixels, if they are fewer than four, not parted by their folder, and at least two
-    blocks wide and high; blocks without a label are left out.
+    Cut are images with labels of pixels, if they are fewer than four and at least two blocks wide and high; blocks
+    without a label are left out. Where the folder parts them, only those to train are cut, if there are none to tune.
     """
-    if found.task not in _OF_PIXELS or len(found.items) >= _FEW or found.parts:
+    if found.parts:
+        few = {name for name, part in found.parts.items() if part == "train" and "val" not in found.parts.values()}
+    else:
+        few = {item.name for item in found.items}
+    if found.task not in _OF_PIXELS or len(few) >= _FEW:
         return found
     made: list[Item] = []
     notes: list[str] = []
+    parts = dict(found.parts)
     for item in found.items:
-        blocks = list(_blocks(item, asked))
+        blocks = list(_blocks(item, asked)) if item.name in few else []
         made += blocks or [item]
         if blocks:
+            if (part := parts.pop(item.name, None)) is not None:
+                parts |= dict.fromkeys((block.name for block in blocks), part)
             height, width = blocks[0].label.grid.shape if isinstance(blocks[0].label, BlockLabel) else (0, 0)
             notes.append(
                 f"{item.images[0].name} ({width} x {height} pixels) is cut into {len(blocks)} blocks; some of them are "
                 "held out, since there are too few images for that"
             )
-    return replace(found, items=tuple(made), notes=(*found.notes, *notes))
+    return replace(found, items=tuple(made), parts=parts, notes=(*found.notes, *notes))
 
 
 def _blocks(item: Item, asked: Asked) -> Iterator[Item]:

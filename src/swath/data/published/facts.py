@@ -69,9 +69,9 @@ class Published(Frozen):
     imagery: str
     """What took it, as far as the paper says."""
     gsd: float | None = Field(default=None, gt=0)
-    """Pixel size in m, where all images have one."""
+    """Pixel size in m, told of images that do not say it; of several sizes one in the middle."""
     gsd_words: str = ""
-    """Pixel size where it differs."""
+    """What the paper says where it is not one size."""
     sensor: str | None = None
     """As for `swath.open`, where the files bear no mark of it."""
     classes: tuple[SetClass, ...] = ()
@@ -110,7 +110,9 @@ class Published(Frozen):
 
     def describe(self) -> str:
         """A sentence for people."""
-        size = f"{self.gsd:g} m" if self.gsd is not None else self.gsd_words
+        size = self.gsd_words
+        if self.gsd is not None:
+            size = f"{size} ({self.gsd:g} m is taken; gsd= says it better)" if size else f"{self.gsd:g} m"
         return "; ".join(filter(None, [f"{self.title}: {self.about}", size, self.terms, self.source]))
 
     def pattern(self, template: str) -> re.Pattern[str]:
