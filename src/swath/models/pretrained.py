@@ -43,3 +43,42 @@ def _from_hub(name: str, source: str) -> StateDict:
     except OSError as error:
         raise CardError(f"the hub that has {name} {source} cannot be reached ({error}); name a local file") from error
     return state
+
+
+def load_parts(network: nn.Module, source: str, parts: Sequence[str]) -> None:
+    """Load some parts of a network from a local file of a whole one, and leave out what else lies there.
+
+    Args:
+        network: takes the weights in place.
+        source: the file; its names may have `model.` before them.
+        parts: names of the network's children; all of their weights must be there, and no others of theirs.
+
+    Raises:
+        CardError: there is no such file, or a part does not fit.
+    """
+    state = {key.removeprefix("model."): tensor for key, tensor in read_state(source).items()}
+    taken = nn.ModuleDict({part: network.get_submodule(part) for part in parts})
+    load_strict(taken, {key: tensor for key, tensor in state.items() if key.partition(".")[0] in parts})
+
+
+def timm_weights(name: str, source: str) -> StateDict:
+    """All weights of a timm network, buffers included.
+
+    Args:
+        name: of the network, such as `resnet18`.
+        source: a local weight file, or the tag of published weights such as `a1_in1k`, which timm's hub then gives.
+
+    Raises:
+        CardError: there is no such file or tag, or the hub cannot be reached.
+    """
+    if Path(source).suffix or Path(source).is_file():
+        return read_state(source)
+    import timm
+
+    known = [one.partition(".")[2] for one in timm.list_pretrained(f"{name}.*")]
+    if source not in known:
+        raise CardError(f"{name} has no weights {source!r}; name a file, or one of {', '.join(known)}")
+    try:
+        return dict(timm.create_model(f"{name}.{source}", pretrained=True).state_dict())
+    except OSError as error:
+        raise CardError(f"the hub that has {name}.{source} cannot be reached ({error}); name a local file") from error

@@ -10,14 +10,13 @@ from torch.nn import functional as F
 from torchvision.models import efficientnet_b5
 from torchvision.models.resnet import BasicBlock
 
-from swath.models.strict import load_strict
-from swath.models.weights import read_state
+from swath.models.pretrained import load_torchvision
 from swath.nn.padding import to_multiple
 
 _WIDTHS = (128, 64, 40, 24)
 """Channels at 1/16, 1/8, 1/4 and 1/2 of the size."""
 _STAGES = 5
-"""Of the encoder that are used; the first, the stem, gives nothing of its own."""
+"""Of the encoder that are used, of 9; the first, the stem, gives nothing of its own."""
 _STRIDE = 16
 _CONTENT = 0.1
 """What the agreement of contents counts in the loss, on average over the scales."""
@@ -136,17 +135,16 @@ class ContentDecoder(nn.Module):
 
 
 class FuseConv(nn.Module):
-    """A 3-D convolution over two dates, computed as one over their channels."""
+    """A convolution over both dates: the release's 3-D one, whose depth of two makes it one over their channels."""
 
     def __init__(self, width: int) -> None:
         super().__init__()
-        self.conv = nn.Sequential(nn.Conv3d(width, width, (2, 3, 3)), nn.BatchNorm2d(width))
+        self.conv = nn.Sequential(nn.Conv2d(2 * width, width, 3, padding=1), nn.BatchNorm2d(width), nn.ReLU())
 
     def forward(self, before: Tensor, after: Tensor) -> Tensor:
         """Two maps `[B, C, h, w]` -> one."""
-        weight = self.get_parameter("conv.0.weight").transpose(1, 2).flatten(1, 2)  # dates, then channels
-        both = F.conv2d(torch.cat([before, after], 1), weight, self.get_parameter("conv.0.bias"), padding=1)
-        return F.relu(self.conv[1](both))
+        y: Tensor = self.conv(torch.cat([before, after], 1))
+        return y
 
 
 class ChangeDecoder(nn.Module):
@@ -235,13 +233,13 @@ class CFNet(nn.Module):
         differ = [1 - disagreement(*pair) for pair in zip(changed, changed_after, strict=True)]
         return error + _CONTENT * torch.stack(agree + differ).sum() / scales
 
-    def load_encoder(self, path: str) -> None:
-        """Take the stages that are used from a weight file of torchvision's `efficientnet_b5`."""
-        used = tuple(f"features.{stage}." for stage in range(_STAGES))
-        state = {key: tensor for key, tensor in read_state(path).items() if key.startswith(used)}
-        load_strict(self.encoder, {f"_backbone.{key.removeprefix('features.')}": state[key] for key in state})
+    def load_encoder(self, source: str) -> None:
+        """Take the stages that are used from torchvision's weights of `efficientnet_b5`."""
+        unused = tuple(f"{stage}." for stage in range(_STAGES, 9))
+        load_torchvision(self.encoder._backbone, "efficientnet_b5", source, prefix="features.", without=unused)
 
     def from_release(self, state: Mapping[str, Tensor]) -> dict[str, Tensor]:
-        """The release's weights without those that never run, unless this is the release's form."""
+        """The release's weights, 3-D ones as one over the channels of both dates, without those that never run."""
         idle = () if self.released else ("change_decoder.fuseconv3ds.4.",)
-        return {key: tensor for key, tensor in state.items() if not key.startswith(idle)}
+        used = {key: one for key, one in state.items() if not key.startswith(idle)}
+        return {key: one.transpose(1, 2).flatten(1, 2) if one.ndim == 5 else one for key, one in used.items()}

@@ -46,7 +46,7 @@ def cfnet(
     Args:
         in_channels: bands of each date.
         classes: 1; it tells change and nothing else.
-        encoder_weights: a local weight file of torchvision's `efficientnet_b5`; None: random weights.
+        encoder_weights: a file of torchvision's `efficientnet_b5`, or the name `IMAGENET1K_V1`; None: random weights.
         released: the release's form; it gives the map in -1 to 1, which counts as change above 0.5.
 
     Raises:
