@@ -3,10 +3,11 @@
     python benchmarks/scan.py [speed] [length] [memory] [error] [gpu] [--repeats N]
 
 B=1, D=384, N=16, one group, softplus and bias, as in the first stage of a Mamba network on images. Ratios are of one
-run. The reference runs in one thread, where it is quickest: its steps are too small to be shared. Memory is the peak of
-a process of its own above what it held before there were inputs, over the size of inputs and outputs; for training
-these include the gradients. On a GPU: against the time that its memory needs to move inputs and outputs once, measured
-by copying, and against mamba-ssm where that is installed.
+run; seconds of a processor, the least of several, hold where others work on the machine too. The reference runs in one
+thread, where it is quickest: its steps are too small to be shared. Memory is the peak of a process of its own above
+what it held before there were inputs, over the size of inputs and outputs; for training these include the gradients. On
+a GPU: against the time that its memory needs to move inputs and outputs once, measured by copying, and against
+mamba-ssm where that is installed.
 """
 
 from __future__ import annotations
@@ -19,6 +20,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 
 import psutil
 import torch
@@ -52,16 +54,24 @@ def both(way: Callable[..., Tensor], given: Sequence[Tensor]) -> None:
     torch.autograd.grad(way(*given, delta_softplus=True).sum(), list(given))
 
 
-def seconds(run: Callable[..., None], way: Callable[..., Tensor], given: Sequence[Tensor], repeats: int) -> float:
+@dataclass(frozen=True)
+class Took:
+    """Seconds: by the clock, and of processors, which others that run here do not lengthen."""
+
+    clock: float
+    work: float
+
+
+def seconds(run: Callable[..., None], way: Callable[..., Tensor], given: Sequence[Tensor], repeats: int) -> Took:
     """The least of several times."""
     found = []
     for _ in range(repeats):
-        start = time.perf_counter()
+        clock, work = time.perf_counter(), time.process_time()
         run(way, given)
         if given[0].is_cuda:
             torch.cuda.synchronize()
-        found.append(time.perf_counter() - start)
-    return min(found)
+        found.append((time.perf_counter() - clock, time.process_time() - work))
+    return Took(*map(min, zip(*found, strict=True)))
 
 
 def warm_up() -> None:
@@ -73,21 +83,24 @@ def speed(repeats: int) -> None:
     given, threads = inputs(LENGTH), torch.get_num_threads()
     print(f"\nspeed, L = {LENGTH:,}, {threads} threads; reference in one")
     for name, run in (("forward", forward), ("forward + backward", both)):
-        quick = seconds(run, scan, given, repeats)
+        shared = seconds(run, scan, given, repeats)
         torch.set_num_threads(1)
         slow = seconds(run, reference, given, 1 if run is both else 2)
         alone = seconds(run, scan, given, repeats)
         torch.set_num_threads(threads)
-        print(f"  {name:<19} {quick:7.3f} s, reference {slow:7.2f} s: {slow / quick:5.1f} times as fast;", end=" ")
-        print(f"{slow / alone:.1f} in one thread")
+        print(f"  {name:<19} {shared.clock:7.3f} s, reference {slow.clock:7.2f} s:", end=" ")
+        print(f"{slow.clock / shared.clock:5.1f} times as fast", end="; ")
+        print(
+            f"in one thread {alone.work:.3f} s and {slow.work:.2f} s of a processor: {slow.work / alone.work:.1f} times"
+        )
 
 
 def length(repeats: int) -> None:
-    print("\ntime by length")
+    print("\ntime of processors by length")
     for name, run in (("forward", forward), ("forward + backward", both)):
         first = 0.0
         for steps in (LENGTH // 4, LENGTH, 4 * LENGTH):
-            took = seconds(run, scan, inputs(steps), repeats)
+            took = seconds(run, scan, inputs(steps), repeats).work
             more = f"{took / first:5.2f} times that for a quarter of the steps" if first else ""
             print(f"  {name:<19} L = {steps:6,}  {took:7.3f} s  {more}")
             first = took
@@ -158,7 +171,7 @@ def gpu(repeats: int) -> None:
         selective_scan_fn = None
     for name, run, factor in (("forward", forward, 1), ("forward + backward", both, 3)):
         run(scan, given)
-        took = seconds(run, scan, given, repeats)
+        took = seconds(run, scan, given, repeats).clock
         print(f"  {name:<19} {1e3 * took:.2f} ms, {took / (factor * min(copies)):.1f} times what moving takes", end="")
         if selective_scan_fn is not None:
 
@@ -168,7 +181,7 @@ def gpu(repeats: int) -> None:
                 return y
 
             run(other, given)
-            print(f", {took / seconds(run, other, given, repeats):.2f} times mamba-ssm", end="")
+            print(f", {took / seconds(run, other, given, repeats).clock:.2f} times mamba-ssm", end="")
         print()
 
 

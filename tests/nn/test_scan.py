@@ -131,6 +131,12 @@ def test_training_keeps_little() -> None:
     assert sum(held.values()) < inputs + y.numel()
 
 
+@pytest.mark.parametrize(("batch", "length"), [(0, 5), (2, 0)])
+def test_nothing_gives_nothing(batch: int, length: int) -> None:
+    given = [torch.zeros(batch, 4, length)] * 2 + [torch.zeros(4, 3)] + [torch.zeros(batch, 1, 3, length)] * 2
+    assert scan(*given).shape == (batch, 4, length)
+
+
 @pytest.mark.parametrize(
     ("change", "message"),
     [

@@ -93,7 +93,9 @@ def scan(
     """
     B, C = (x.unsqueeze(1) if x.ndim == 3 else x for x in (B, C))
     _check(u, delta, A, B, C, D, delta_bias)
-    if u.dtype == torch.float64 or u.device.type not in ("cpu", "cuda") or u.numel() == 0:
+    if u.numel() == 0:
+        return u.clone()
+    if u.dtype == torch.float64 or u.device.type not in ("cpu", "cuda"):
         return reference(u, delta, A, B, C, D, delta_bias, delta_softplus)
     none = A.new_zeros(len(A))
     given = [u, delta, A, B, C, none if D is None else D, none if delta_bias is None else delta_bias]

@@ -28,7 +28,8 @@ def forward(given: Inputs, keep: bool) -> tuple[Tensor, Tensor]:
     y = torch.empty_like(given.u)
     chunks = -(-length // sizes["CHUNK"])
     kept = y.new_empty(batch, channels, chunks, given.A.shape[1]) if keep else y.new_empty(0)
-    _forward[(batch * channels,)](*given.tensors, y, kept, *_numbers(given), KEEP=keep, **sizes)
+    with torch.cuda.device_of(y):
+        _forward[(batch * channels,)](*given.tensors, y, kept, *_numbers(given), KEEP=keep, **sizes)
     return y, kept
 
 
@@ -40,7 +41,8 @@ def backward(given: Inputs, kept: Tensor, slope: Tensor) -> tuple[Tensor, ...]:
     dB, dC = torch.zeros_like(given.B), torch.zeros_like(given.C)
     dD, dbias = du.new_empty(batch, channels), du.new_empty(batch, channels)
     outputs = (du, ddelta, dA, dB, dC, dD, dbias)
-    _backward[(batch * channels,)](*given.tensors, kept, slope, *outputs, *_numbers(given), **_sizes(given))
+    with torch.cuda.device_of(du):
+        _backward[(batch * channels,)](*given.tensors, kept, slope, *outputs, *_numbers(given), **_sizes(given))
     return du, ddelta, dA.sum(0), dB, dC, dD.sum(0), dbias.sum(0)
 
 
