@@ -9,7 +9,7 @@ import torch
 
 from swath.errors import CardError
 from swath.models import find, load_official
-from swath.models.change._fsgnet import DAWIM, LGFU, STSAM, DateConv
+from swath.models.change._fsgnet import DAWIM, LGFU, STSAM
 from swath.nn import haar
 
 from .parity import Case
@@ -37,10 +37,16 @@ def test_wavelets_go_there_and_back() -> None:
 
 
 def test_two_dates_are_convolved_as_a_stack_is() -> None:
-    conv = DateConv(4, 3)
-    before, after = torch.randn(2, 2, 4, 5, 6)
-    wanted = torch.nn.functional.conv3d(torch.stack([before, after], 2), conv.weight, padding=(0, 1, 1))[:, :, 0]
-    torch.testing.assert_close(conv(before, after), wanted, atol=1e-5, rtol=1e-4)
+    network = find("fsgnet").build()
+    own = network.state_dict()
+    name = "neck.dawim_s1.conv3d_ll.weight"
+    stacked = torch.randn(64, 64, 2, 3, 3)
+    flat = network.from_release({**own, name: stacked})[name]
+    before, after = torch.randn(2, 2, 64, 5, 6)
+    wanted = torch.nn.functional.conv3d(torch.stack([before, after], 2), stacked, padding=(0, 1, 1))[:, :, 0]
+    found = torch.nn.functional.conv2d(torch.cat([before, after], 1), flat, padding=1)
+    torch.testing.assert_close(found, wanted, atol=1e-3, rtol=1e-4)
+    assert flat.shape == own[name].shape
 
 
 def test_bands_are_weighed_between_once_and_twice() -> None:
@@ -76,6 +82,8 @@ def test_the_encoder_is_taken_from_timm(tmp_path: Path) -> None:
     torch.save(donor.state_dict(), tmp_path / "resnet18.pth")
     network = find("fsgnet").build(encoder_weights=str(tmp_path / "resnet18.pth"))
     assert torch.equal(network.backbone["extract"].layer3[1].conv2.weight, donor.layer3[1].conv2.weight)
+    with pytest.raises(CardError, match=r"resnet34 has no weights 'best'; name a file, or one of .*a1_in1k"):
+        find("fsgnet").build(encoder="resnet34", encoder_weights="best")
     with pytest.raises(CardError, match="no encoder 'vgg16'; it has resnet18"):
         find("fsgnet").build(encoder="vgg16")
 

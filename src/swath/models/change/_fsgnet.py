@@ -10,8 +10,8 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 from torchvision.ops import drop_block2d
 
+from swath.models.pretrained import timm_weights
 from swath.models.strict import load_strict
-from swath.models.weights import read_state
 from swath.nn import haar
 from swath.nn.padding import to_multiple
 
@@ -37,16 +37,9 @@ class ConvNorm(nn.Module):
         return y
 
 
-class DateConv(nn.Conv3d):
-    """A convolution over two dates, computed as one over their channels."""
-
-    def __init__(self, width: int, kernel: int) -> None:
-        super().__init__(width, width, (2, kernel, kernel), bias=False)
-
-    def forward(self, before: Tensor, after: Tensor) -> Tensor:  # type: ignore[override]  # of two dates, not of a stack
-        """Two maps `[B, C, h, w]` -> one."""
-        weight = self.weight.transpose(1, 2).flatten(1, 2)  # dates, then channels
-        return F.conv2d(torch.cat([before, after], 1), weight, padding=weight.shape[-1] // 2)
+def date_conv(width: int, kernel: int) -> nn.Conv2d:
+    """A convolution over both dates: the release's 3-D one, whose depth of two makes it one over their channels."""
+    return nn.Conv2d(2 * width, width, kernel, padding=kernel // 2, bias=False)
 
 
 class Weights(nn.Module):
@@ -70,17 +63,18 @@ class DAWIM(nn.Module):
 
     def __init__(self, width: int) -> None:
         super().__init__()
-        self.conv3d_ll, self.conv3d_lh_hl = DateConv(width, 3), DateConv(width, 1)
+        self.conv3d_ll, self.conv3d_lh_hl = date_conv(width, 3), date_conv(width, 1)
         self.conv2d_hh = nn.Sequential(nn.Conv2d(width, width, 1, bias=False), nn.BatchNorm2d(width), nn.ReLU())
         self.se_ll, self.se_lh, self.se_hl, self.se_hh = (Weights(width) for _ in range(4))
 
     def forward(self, before: Tensor, after: Tensor) -> tuple[Tensor, Tensor]:
         """Two maps `[B, C, h, w]`, sides even -> two of the same shape."""
         one, other = haar.forward(before), haar.forward(after)
+        low, rows, columns, _ = (torch.cat(bands, 1) for bands in zip(one, other, strict=True))
         weights = (
-            self.se_ll(self.conv3d_ll(one[0], other[0])),
-            self.se_lh(self.conv3d_lh_hl(one[1], other[1])),
-            self.se_hl(self.conv3d_lh_hl(one[2], other[2])),
+            self.se_ll(self.conv3d_ll(low)),
+            self.se_lh(self.conv3d_lh_hl(rows)),
+            self.se_hl(self.conv3d_lh_hl(columns)),
             self.se_hh(self.conv2d_hh((one[3] - other[3]).abs())),
         )
         first, last = (
@@ -227,11 +221,12 @@ class FSGNet(nn.Module):
         fit = self.check_channels
         return [fit[name](x) if name in fit else x for name, x in zip(names, found, strict=True)]
 
-    def load_encoder(self, path: str) -> None:
-        """Take the encoder from a weight file of timm's, without its last stage and its classifier."""
-        state = {key: one for key, one in read_state(path).items() if not key.startswith(("layer4.", "fc."))}
+    def load_encoder(self, name: str, source: str) -> None:
+        """Take the encoder from timm's weights of a network, without its last stage and its classifier."""
+        state = {key: one for key, one in timm_weights(name, source).items() if not key.startswith(("layer4.", "fc."))}
         load_strict(self.backbone.get_submodule("extract"), state)
 
     def from_release(self, state: Mapping[str, Tensor]) -> dict[str, Tensor]:
-        """The release's weights without wavelets, which are known, and what never counts."""
-        return {key: one for key, one in state.items() if not key.startswith(_IDLE) and not key.endswith(_MADE)}
+        """The release's weights, 3-D ones as one over both dates, without wavelets, which are known, and idle ones."""
+        used = {key: one for key, one in state.items() if not key.startswith(_IDLE) and not key.endswith(_MADE)}
+        return {key: one.transpose(1, 2).flatten(1, 2) if one.ndim == 5 else one for key, one in used.items()}

@@ -10,8 +10,8 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 from torchvision.models.resnet import BasicBlock
 
+from swath.models.pretrained import timm_weights
 from swath.models.strict import load_strict
-from swath.models.weights import read_state
 from swath.nn.padding import to_multiple
 
 _STRIDE, _WINDOW = 32, 8
@@ -237,9 +237,10 @@ class LENet(nn.Module):
         logits, *coarser = answer
         return of(logits, targets) + _ASIDE * torch.stack([of(one, targets) for one in coarser]).sum()
 
-    def load_encoder(self, path: str) -> None:
-        """Take the encoder from a weight file of timm's, without what lies behind its stages and what is made anew."""
-        state = {key.removeprefix("model."): one for key, one in read_state(path).items()}
+    def load_encoder(self, source: str) -> None:
+        """Take the encoder from timm's weights, without what lies behind its stages and what is made anew."""
+        found = timm_weights("swinv2_base_window8_256", source)
+        state = {key.removeprefix("model."): one for key, one in found.items()}
         own = self.model.model.state_dict()
         named = {key.replace("layers.", "layers_", 1): one for key, one in state.items()}
         made = ("relative_coords_table", "relative_position_index", "attn_mask")

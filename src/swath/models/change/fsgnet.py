@@ -57,7 +57,7 @@ def fsgnet(
         classes: channels of the answer; the release has two, no change and change.
         encoder: `resnet18`, `resnet34`, `resnet50` or `resnet101`.
         drop: share of the encoder's features that is dropped in training, in blocks of 7 x 7 (arXiv:1810.12890).
-        encoder_weights: a local weight file of timm's network of that name; None: random weights.
+        encoder_weights: a weight file of timm's network of that name, or a tag such as `a1_in1k`; None: random weights.
         released: the answer made large from corner to corner, as in the release.
 
     Raises:
@@ -69,5 +69,5 @@ def fsgnet(
         raise CardError(f"fsgnet has no encoder {encoder!r}; it has {', '.join(_ENCODERS)}")
     network = FSGNet(in_channels, classes, encoder, _ENCODERS[encoder], drop, released=released)
     if encoder_weights is not None:
-        network.load_encoder(encoder_weights)
+        network.load_encoder(encoder, encoder_weights)
     return network

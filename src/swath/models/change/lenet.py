@@ -51,7 +51,7 @@ def lenet(
         depths: blocks of the encoder at 1/4, 1/8, 1/16 and 1/32 of the size.
         heads: of attention there.
         hidden: features of the decoder, a multiple of 64.
-        encoder_weights: a local weight file of timm's `swinv2_base_window8_256`; None: random weights.
+        encoder_weights: a weight file of timm's `swinv2_base_window8_256`, or the tag `ms_in1k`; None: random weights.
 
     Raises:
         CardError: depths and heads are not of four scales, `hidden` is no such multiple, or weights do not fit.
