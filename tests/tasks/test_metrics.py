@@ -210,6 +210,33 @@ def test_semantic_change_counts_change_and_the_classes_of_both_dates() -> None:
     assert metrics.compute()["change/f1"] == pytest.approx(sklearn.f1_score(truth[:, 0][known], changed))
 
 
+def test_separated_kappa_leaves_out_what_is_rightly_unchanged() -> None:
+    card = card_of("semantic-change", kind="semantic-change", classes=NAMES)
+    task = trained_task(card)
+    metrics = task.metrics(card)
+    generator = torch.Generator().manual_seed(1)
+    logits = [torch.randn(2, channels, 9, 7, generator=generator) for channels in (1, 4, 4)]
+    truth = torch.randint(-1, 2, (2, 3, 9, 7), generator=generator)
+    truth[:, 1:] = torch.where(truth[:, :1] == 1, truth[:, 1:].clamp(min=0) * 3, -1)  # classes only where it changed
+    metrics.update(task.activate(logits), truth)
+    known = (truth[:, 0] >= 0).numpy()
+    labels, answers = [], []
+    for date in (1, 2):
+        labels.append((truth[:, date] + 1).numpy()[known])
+        answers.append(((logits[date].argmax(1) + 1) * (logits[0][:, 0] > 0)).numpy()[known])
+    label, answer = np.concatenate(labels), np.concatenate(answers)
+    changes = (label > 0) | (answer > 0)
+    iou = sklearn.jaccard_score(label > 0, answer > 0), sklearn.jaccard_score(label == 0, answer == 0)
+    kappa = sklearn.cohen_kappa_score(label[changes], answer[changes])
+    found = metrics.compute()
+    assert found["sek"] == pytest.approx(kappa * math.exp(iou[0] - 1))
+    assert found["scd_score"] == pytest.approx(0.3 * np.mean(iou) + 0.7 * found["sek"])
+    assert found["fscd"] == pytest.approx(
+        sklearn.f1_score(label, answer, labels=[1, 2, 3, 4], average="micro", zero_division=0.0)
+    )
+    assert math.isnan(metrics.empty().compute()["sek"])
+
+
 @pytest.mark.parametrize("kind", ["classes", "binary", "several", "semantic", "values"])
 def test_counts_add_up_however_they_are_parted(kind: str) -> None:
     card = {

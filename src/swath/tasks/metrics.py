@@ -12,7 +12,7 @@ Scores are numbers from 0 (bad) to 1 but for those that have units; NaN where th
 | `classes`, `labels` | `mean_iou mean_f1 mean_precision mean_recall accuracy kappa ece`, and `iou/NAME` ... per class |
 | `binary`, change of two classes | `iou f1 precision recall` of the yes, `mean_iou accuracy kappa ece` |
 | several classes at once | `mean_iou mean_f1 mean_precision mean_recall accuracy ece`, and per class |
-| `semantic-change` | those of change with `change/` before them, those of the classes at both dates with `classes/` |
+| `semantic-change` | see `swath.tasks.metrics_of_transitions` |
 | `values` | `rmse mae bias r2`, and `rmse/NAME ...` where there are several layers |
 """
 
@@ -177,52 +177,6 @@ class ClassMetrics:
             told = {score: float(values[self.interest]) for score, values in of_class.items()}
             return told | {"mean_iou": mean_of(of_class["iou"])} | overall
         return means(of_class) | overall | by_name(of_class, self.names)
-
-
-@dataclass(eq=False)
-class ChangeMetrics:
-    """Of semantic change: whether, from what, to what."""
-
-    change: ClassMetrics
-    classes: ClassMetrics
-    headline: str = "change/iou"
-    higher_is_better: bool = True
-
-    @classmethod
-    def of(cls, card: Card) -> ChangeMetrics:
-        """For the answers of a network."""
-        change = ClassMetrics.named(("unchanged", "changed"), threshold=card.output.threshold or 0.5, interest=1)
-        return cls(change, ClassMetrics.named([label.name for label in card.output.classes]))
-
-    def empty(self) -> ChangeMetrics:
-        """See `Metrics.empty`."""
-        return replace(self, change=self.change.empty(), classes=self.classes.empty())
-
-    def update(self, outputs: Tensor, targets: Tensor) -> None:
-        """See `Metrics.update`."""
-        count = len(self.classes.names)
-        self.change.update(outputs[:, :2], targets[:, 0])
-        for date in (0, 1):
-            self.classes.update(outputs[:, 2 + date * count : 2 + (date + 1) * count], targets[:, 1 + date])
-
-    def merge(self, other: ChangeMetrics) -> None:
-        """See `Metrics.merge`."""
-        self.change.merge(other.change)
-        self.classes.merge(other.classes)
-
-    def row(self) -> NDArray[np.float64]:
-        """See `Metrics.row`."""
-        return np.concatenate([self.change.row(), self.classes.row()])
-
-    def of_row(self, row: NDArray[np.float64]) -> ChangeMetrics:
-        """See `Metrics.of_row`."""
-        counts = len(self.change.row())
-        return replace(self, change=self.change.of_row(row[:counts]), classes=self.classes.of_row(row[counts:]))
-
-    def compute(self) -> dict[str, float]:
-        """See `Metrics.compute`."""
-        parts: Mapping[str, ClassMetrics] = {"change": self.change, "classes": self.classes}
-        return {f"{part}/{key}": value for part, one in parts.items() for key, value in one.compute().items()}
 
 
 def nearest(outputs: Tensor, targets: Tensor) -> Tensor:

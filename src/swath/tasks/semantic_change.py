@@ -126,6 +126,6 @@ class SemanticChange:
 
     def metrics(self, card: Card) -> Metrics:
         """See `TrainedTask.metrics`."""
-        from swath.tasks.metrics import ChangeMetrics
+        from swath.tasks.metrics_of_transitions import ChangeMetrics
 
         return ChangeMetrics.of(card)

@@ -77,4 +77,4 @@ class TrainReport:
         return "\n".join(lines)
 
 
-_WHOLE = ("change/iou", "change/f1", "classes/mean_iou")
+_WHOLE = ("change/iou", "change/f1", "classes/mean_iou", "sek")
