@@ -88,7 +88,7 @@ def mad(before: Floats, after: Floats, iterations: int = _MOST) -> Mad:
     if found is None:
         raise MatchError(
             "a band is a combination of others, or the dates are the same but for their light: "
-            "irmad has nothing to tell change by; open fewer bands, or take cva"
+            "IR-MAD has nothing to tell change by; open fewer bands, or take cva"
         )
     return found
 

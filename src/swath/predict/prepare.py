@@ -103,7 +103,7 @@ def _coregistered(scene: Scene, used: list[int], said: bool | Offsets) -> Prepar
         if len(said) != count or any(len(one) != 2 for one in said):
             raise PredictError(f"coregister= has {len(said)} entries for {count} dates; give [ROWS, COLUMNS] for each")
         offsets = tuple((float(rows), float(columns)) for rows, columns in said)
-        return Preparation(offsets, notes=tuple(_offset_words(scene, t, offsets[t]) for t in used[1:]))
+        return Preparation(offsets, notes=tuple(_offset_words(scene, used[0], t, offsets[t]) for t in used[1:]))
     shifts = dict(zip(used, shifts_of(scene.select(dates=used)), strict=True))
     notes: list[str] = []
     found: list[tuple[float, float]] = [(0.0, 0.0)] * count
@@ -116,15 +116,15 @@ def _coregistered(scene: Scene, used: list[int], said: bool | Offsets) -> Prepar
             )
         if shift.pixels >= _NOTICED:
             found[t] = (shift.rows, shift.columns)
-        notes.append(_offset_words(scene, t, found[t], shift))
+        notes.append(_offset_words(scene, used[0], t, found[t], shift))
     return Preparation(tuple(found), notes=tuple(notes))
 
 
-def _offset_words(scene: Scene, date: int, offset: tuple[float, float], shift: Shift | None = None) -> str:
+def _offset_words(scene: Scene, first: int, date: int, offset: tuple[float, float], shift: Shift | None = None) -> str:
     if offset == (0.0, 0.0):
-        return f"{scene.names[date]} lies within {_NOTICED:g} px of {scene.names[0]} and was left where it is"
+        return f"{scene.names[date]} lies within {_NOTICED:g} px of {scene.names[first]} and was left where it is"
     rows, columns = (f"{-by:+.2f}" for by in offset)
-    said = f"{scene.names[date]} was moved by {rows} rows and {columns} columns to lie on {scene.names[0]}"
+    said = f"{scene.names[date]} was moved by {rows} rows and {columns} columns to lie on {scene.names[first]}"
     if shift is not None and shift.spread > 1:
         said += f"; from one side to the other its offset differs by {shift.spread:.1f} px, which is not mended"
     return said
