@@ -9,7 +9,7 @@ Sizes, heads and losses are the published ones, with these choices: MambaSCD's t
 logit, their difference; MambaBDA in eval mode gives the damage alone, and learns that there is a building where any
 class of damage but the first is labelled. `network.maps(before, after)` gives all maps as the release does. The release
 takes sides of multiples of 32 px; here others are filled up and cut. MambaBCD is held against the release; of the other
-two only the names and the number of weights could be.
+two only the number of weights could be.
 """
 
 from __future__ import annotations
