@@ -56,6 +56,16 @@ QUICK: dict[str, dict[str, Any]] = {
     "rsm-cd": {"width": 8, "depths": [1, 1, 1, 1], "states": 2},
     "rsm-ss": {"width": 8, "depths": [1, 1, 1, 1], "states": 2},
     **{
+        f"lwganet{kind}{size}": {"width": 16, "depths": [1, 1, 1, 1]}
+        for kind in ("", "-unetformer", "-a2net")
+        for size in ("", "-l0", "-l1", "-l2")
+    },
+    **{f"rsmamba{size}": {"width": 32, "depth": 2, "image_size": 64} for size in ("", "-b", "-l", "-h")},
+    "farseg": {"encoder": "resnet18", "pyramid_width": 32, "decoder_width": 16},
+    "utae": {"widths": [16, 16, 16], "decoder_widths": [8, 8, 16], "inner": 32, "heads": 4},
+    "unet3d": {"width": 2},
+    "convlstm": {"width": 16},
+    **{
         f"mamba{kind}{size}": {"width": 8, "depths": [1, 1, 1, 1], "hidden": 8}
         for kind in ("bcd", "scd", "bda")
         for size in ("", "-tiny", "-small", "-base")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import torch
 from torch import Tensor
 from torch.nn import functional as F
 
@@ -22,3 +23,23 @@ def to_size(image: Tensor, height: int, width: int) -> Tensor:
     """`[B, C, h, w]` -> `[B, C, height, width]`, both no less than before."""
     more = (0, width - image.shape[-1], 0, height - image.shape[-2])
     return F.pad(image, more, mode="replicate") if any(more) else image
+
+
+def mirrored(image: Tensor, rows: tuple[int, int], columns: tuple[int, int]) -> Tensor:
+    """`[B, C, h, w]` -> `[B, C, H, W]`, mirrored at its outermost pixels.
+
+    As `F.pad(mode="reflect")`, for any size: a mirror image is mirrored again where there are too few pixels.
+
+    Args:
+        image: of any size.
+        rows: how many more above and below.
+        columns: how many more at the left and at the right.
+    """
+    height, width = image.shape[-2:]
+    if max(rows) < height and max(columns) < width:
+        return F.pad(image, (*columns, *rows), mode="reflect")
+    for axis, (before, after) in ((-2, rows), (-1, columns)):
+        last = image.shape[axis] - 1
+        places = torch.arange(-before, last + 1 + after, device=image.device).abs() % max(1, 2 * last)
+        image = image.index_select(axis, torch.minimum(places, 2 * last - places))
+    return image
