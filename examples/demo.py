@@ -105,8 +105,8 @@ JOBS = (
         min_area=500,
         told={
             "title": "What was built in Nantes",
-            "text": "Two Sentinel-2 images, some years apart. These weights learnt from five cities and miss more of what "
-            "was built than they find: see the scores on their card.",
+            "text": "Two Sentinel-2 images, some years apart. These weights learnt from five cities and miss more of "
+            "what was built than they find: see the scores on their card.",
             "place": "Nantes, France",
             "credit": COPERNICUS,
         },
