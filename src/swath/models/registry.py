@@ -50,6 +50,8 @@ class Entry:
     """Of those that come with Swath; None: a network to be trained, or fitted."""
     fitted: bool = False
     """Whether it learns nothing from labels: `swath.models.fit` finds its numbers in the scene that it is run on."""
+    series: bool = False
+    """Whether it takes dates on an axis of their own, `[B, T, C, H, W]`, and a number of bands besides."""
 
     @property
     def cards(self) -> tuple[Card, ...]:
@@ -67,9 +69,11 @@ class Entry:
     def stacks(self) -> bool:
         """Whether dates reach it one after another along the channels: it takes a number of bands, and not pairs alone.
 
-        A network for change and nothing else takes `(before, after)`, and `in_channels` are the bands of either.
+        A network for change and nothing else takes `(before, after)`, and `in_channels` are the bands of either; those
+        of one for series are the bands of a date.
         """
-        return "in_channels" in self.arguments and not all("change" in task for task in self.tasks)
+        pairs = all("change" in task for task in self.tasks)
+        return "in_channels" in self.arguments and not self.series and not pairs
 
     def build(self, **config: Any) -> nn.Module:
         """A new network.
@@ -104,6 +108,7 @@ def register(
     sizes: Mapping[str, Mapping[str, Any]] | None = None,
     weights: Mapping[str, Path] | None = None,
     fitted: bool = False,
+    series: bool = False,
 ) -> Callable[[_B], _B]:
     """Register a builder under `name`, and under `name-SIZE` for each of its sizes.
 
@@ -116,6 +121,7 @@ def register(
         sizes: arguments per size.
         weights: the file of each name that has weights.
         fitted: whether its numbers are found in each scene; see `swath.models.fitted`.
+        series: whether dates reach it on an axis of their own.
     """
 
     def decorate(builder: _B) -> _B:
@@ -126,7 +132,7 @@ def register(
             if key in _ENTRIES:
                 raise CardError(f"two networks are registered as {key!r}")
             own = (weights or {}).get(key)
-            _ENTRIES[key] = Entry(key, builder, title, tasks, config, source, transient, own, fitted)
+            _ENTRIES[key] = Entry(key, builder, title, tasks, config, source, transient, own, fitted, series)
         return builder
 
     return decorate
