@@ -63,6 +63,7 @@ QUICK: dict[str, dict[str, Any]] = {
     **{f"rsmamba{size}": {"width": 32, "depth": 2, "image_size": 64} for size in ("", "-b", "-l", "-h")},
     "farseg": {"encoder": "resnet18", "pyramid_width": 32, "decoder_width": 16},
     "utae": {"widths": [16, 16, 16], "decoder_widths": [8, 8, 16], "inner": 32, "heads": 4},
+    "deeptrinet": {"width": 16},
     "unet3d": {"width": 2},
     "convlstm": {"width": 16},
     **{
