@@ -16,6 +16,8 @@ from swath.models.model import Model
 
 SENSOR = "sentinel-2-l1c@pre-04.00"
 CLASSES = ("water", "green", "built")
+PLAIN = {"precision": "float32"}
+"""Which precision is faster, and so is taken, depends on what else the machine does."""
 
 
 @pytest.fixture(scope="module")
@@ -33,7 +35,7 @@ def test_no_answer_depends_on_tiles_or_extent(name: str, pair: swath.Scene, tmp_
     np.testing.assert_array_equal(tiled, all_of_it)
     np.testing.assert_array_equal(part.read()[0], all_of_it[:, 37:150, 91:200])
     likely, again = (one.read(key="probabilities")[0][1] for one in (whole, swath.Product.open(path)))
-    np.testing.assert_allclose(again, likely, atol=1e-6)
+    np.testing.assert_allclose(again, likely, atol=1e-5)
     assert 0.001 < all_of_it.mean() < 0.5
     assert swath.verify(path, 0.2).ok
 
@@ -88,10 +90,10 @@ def cover(pair: swath.Scene) -> Model:
 
 
 def test_change_is_where_the_classes_differ(pair: swath.Scene, cover: Model) -> None:
-    dates = [swath.predict(pair, cover, dates=[t], probabilities="float32") for t in (0, 1)]
+    dates = [swath.predict(pair, cover, dates=[t], probabilities="float32", **PLAIN) for t in (0, 1)]
     classes = [one.read()[0][0] for one in dates]
     p, q = (one.read(key="probabilities")[0].astype(float) for one in dates)
-    product = swath.predict(pair, cover, task="change", probabilities="float32", tile=64)
+    product = swath.predict(pair, cover, task="change", probabilities="float32", tile=64, **PLAIN)
     differ = classes[0] != classes[1]
     np.testing.assert_array_equal(product.read()[0][0], differ)
     likely = product.read(key="probabilities")[0][1]
@@ -102,8 +104,8 @@ def test_change_is_where_the_classes_differ(pair: swath.Scene, cover: Model) -> 
 
 
 def test_from_and_to_and_the_areas_between(pair: swath.Scene, cover: Model, tmp_path: Path) -> None:
-    classes = [swath.predict(pair, cover, dates=[t]).read()[0][0] for t in (0, 1)]
-    product = swath.predict(pair, cover, task="semantic-change", out=tmp_path / "change.tif", tile=64)
+    classes = [swath.predict(pair, cover, dates=[t], **PLAIN).read()[0][0] for t in (0, 1)]
+    product = swath.predict(pair, cover, task="semantic-change", out=tmp_path / "change.tif", tile=64, **PLAIN)
     for key, wanted in zip(("from", "to"), classes, strict=True):
         np.testing.assert_array_equal(product.read(key=key)[0][0], wanted)
     found = swath.Product.open(tmp_path / "change.tif").transitions()
@@ -129,8 +131,8 @@ def test_two_classes_in_one_channel_are_compared_at_their_threshold(pair: swath.
     one = Model.wrap(Cover(1), task="segmentation", like=pair.select(dates=[0]), classes=("no", "yes"))
     strict = one.with_card(output=one.card.output.model_copy(update={"threshold": 0.8}))
     for model in (one, strict):
-        classes = [swath.predict(pair, model, dates=[t]).read()[0][0] for t in (0, 1)]
-        said = swath.predict(pair, model, task="change").read()[0][0]
+        classes = [swath.predict(pair, model, dates=[t], **PLAIN).read()[0][0] for t in (0, 1)]
+        said = swath.predict(pair, model, task="change", **PLAIN).read()[0][0]
         assert (said == (classes[0] != classes[1])).mean() > 0.9999
 
 
