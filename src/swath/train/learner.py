@@ -76,11 +76,7 @@ class Skill:
         told: dict[str, Any] = {"gsd": given.gsd.nominal if given.gsd else None}
         centres = [centre_nm(band) for band in given.bands]
         told["wavelengths"] = None if None in centres else torch.tensor(centres, dtype=torch.float32)
-        dates = self.one.dataset.scene(self.one.train[0]).dates
-        days = [
-            None if date is None else float(date.astype("datetime64[s]").astype(np.int64)) / 86400 for date in dates
-        ]
-        told["days"] = None if None in days else torch.tensor(days, dtype=torch.float32)
+        told["days"] = self._days(self.one.train[0].name)
         advice = {"gsd": "say gsd=METRES", "wavelengths": "say sensor='NAME'", "days": "date the images"}
         for key, words in advice.items():
             if key in self.card.takes and told[key] is None:
@@ -92,7 +88,29 @@ class Skill:
         image = np.stack([sample.image for sample in samples])
         valid = np.stack([sample.valid for sample in samples])
         x = self.model.normalise(torch.from_numpy(image).to(device), torch.from_numpy(valid).to(device))
-        return call_network(network, self.card, [x], self.context)
+        told = self.context
+        if "days" in told:
+            told = told | {"days": self._days_of(samples).to(device)}
+        return call_network(network, self.card, [x], told)
+
+    def _days_of(self, samples: Sequence[Sample]) -> Tensor:
+        """Days of each sample, `[B, T]`.
+
+        Raises:
+            TrainError: nothing says those of one.
+        """
+        found = {one.name: self._days(one.name) for one in samples}
+        if undated := [name for name, days in found.items() if days is None]:
+            raise TrainError(f"{undated[0]}: the network is told days, and nothing says them; date the images")
+        return torch.stack([days for one in samples if (days := found[one.name]) is not None])
+
+    def _days(self, name: str) -> Tensor | None:
+        """Days since 1970 of an item's dates, `[T]`; None where one of them is not known."""
+        dates = self.one.dataset.scene(self.one.dataset[name]).dates
+        days = [
+            None if date is None else float(date.astype("datetime64[s]").astype(np.int64)) / 86400 for date in dates
+        ]
+        return None if None in days else torch.tensor(days, dtype=torch.float32)
 
     def loss(self, network: nn.Module, batch: Batch, device: torch.device, smoothing: float) -> Tensor:
         """How far the network is from the labels of a batch.
