@@ -6,12 +6,17 @@ import os
 from pathlib import Path
 
 import pytest
+from hypothesis import HealthCheck, settings
 
 HERE = Path(__file__).parent
 
 # Two test processes on two cores: more threads than that wait for one another, up to twenty times as long. To be said
 # before torch is imported.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
+
+# A machine that does other things besides is no mistake.
+settings.register_profile("any machine", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("any machine")
 
 
 @pytest.fixture(scope="session")

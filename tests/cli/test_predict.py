@@ -87,7 +87,7 @@ def test_scenes_that_do_not_fit_are_refused_in_one_line(own_data: Path, weights:
     for arguments, words in (
         ((own_data / "paris_2015.tif",), ("does not fit", "--sensor")),
         ((own_data / "worldcover_2021.tif",), ("does not fit",)),
-        ((own_data / "paris_2015.tif", "--sensor", SENSOR, "--task", "change"), ("segmentation",)),
+        ((own_data / "paris_2015.tif", "--sensor", SENSOR, "--task", "change"), ("it has 1 date", "takes 2")),
         ((tmp_path / "none.tif",), ("no such file",)),
     ):
         done = run("predict", *arguments, "-m", weights, "-o", tmp_path / "x.tif")
@@ -122,7 +122,7 @@ def test_an_existing_map_is_not_replaced_unasked(mapped: Path, own_data: Path, w
 
 def test_models_are_listed_and_described(weights: Path) -> None:
     assert "U-Net" in run("models").output
-    assert run("models", "--task", "classification").output.startswith("none")
+    assert run("models", "--task", "detection").output.startswith("none")
     card = run("models", weights).output
     assert "gives" in card
     assert "built" in card

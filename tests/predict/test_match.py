@@ -30,7 +30,9 @@ L1C = "sentinel-2-l1c@pre-04.00"
 FOUR = ("B02", "B03", "B04", "B08")
 GRID = GeoBox((40, 50), Affine(10, 0, 600_000, 0, -10, 5_000_000), "EPSG:32631")
 OUTPUT = Output(kind="classes", classes=(ClassLabel(value=0, name="land"), ClassLabel(value=1, name="water")))
-quick = settings(deadline=None, max_examples=25, suppress_health_check=[HealthCheck.function_scoped_fixture])
+quick = settings(
+    deadline=None, max_examples=25, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow]
+)
 
 
 def image(names: tuple[str, ...] = FOUR, sensor: str = L1C, gsd: Any = 10.0, units: str = "", **about: Any) -> Input:

@@ -140,7 +140,9 @@ def answers(scene: swath.Scene) -> dict[str, tuple[Model, dict[str, Any], NDArra
 
 
 @given(data=st.data())
-@settings(max_examples=15, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(
+    max_examples=15, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow]
+)
 def test_a_part_is_answered_as_the_whole_is(scene: swath.Scene, answers: Any, data: st.DataObject) -> None:
     name = data.draw(st.sampled_from(sorted(answers)))
     own, options, classes, likely = answers[name]
@@ -343,8 +345,8 @@ def test_a_network_that_gives_something_else_is_told_so(scene: swath.Scene) -> N
 
 
 def test_wrong_options_are_refused(scene: swath.Scene, boxes: Model) -> None:
-    with pytest.raises(PredictError, match="made for segmentation, not for change"):
-        predict(scene, boxes, task="change")
+    with pytest.raises(PredictError, match="made for segmentation, not for regression"):
+        predict(scene, boxes, task="regression")
     with pytest.raises(PredictError, match="precision='float16'"):
         predict(scene, boxes, precision="float16")  # type: ignore[arg-type]
     with pytest.raises(PredictError, match="device=cuda:7 cannot be used"):

@@ -20,7 +20,9 @@ from swath.scene.align import align, offset_between, resampling_for, same_grid
 from swath.scene.arrays import ArrayReader
 from swath.scene.reader import Stored
 
-few = settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+few = settings(
+    max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow]
+)
 
 
 @pytest.fixture(scope="module")
@@ -158,7 +160,9 @@ def grids_near(grid: GeoBox) -> st.SearchStrategy[GeoBox]:
     )
 
 
-@settings(max_examples=12, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(
+    max_examples=12, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow]
+)
 @given(data=st.data())
 def test_any_window_of_a_warped_scene_is_cut_from_the_whole(own_data: Path, data: st.DataObject) -> None:
     plain = swath.open(own_data / "paris_2015.tif")
@@ -174,7 +178,9 @@ def test_any_window_of_a_warped_scene_is_cut_from_the_whole(own_data: Path, data
         np.testing.assert_array_equal(part_valid, valid[:, :, window[0], window[1]])
 
 
-@settings(max_examples=10, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(
+    max_examples=10, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow]
+)
 @given(data=st.data())
 def test_the_value_of_a_point_does_not_move(own_data: Path, data: st.DataObject) -> None:
     """A smooth surface, its height a function of the place: after warping, every pixel holds its own place's height."""

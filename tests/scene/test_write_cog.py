@@ -269,7 +269,9 @@ def test_every_type_without_loss(tmp_path: Path, dtype: str, compress: str) -> N
         assert (dataset.compression.name if dataset.compression else "none") == compress
 
 
-@settings(max_examples=12, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(
+    max_examples=12, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow]
+)
 @given(data=st.data())
 def test_blocks_in_any_order_give_the_same_file(tmp_path: Path, data: st.DataObject) -> None:
     """However the scene is cut and shuffled, by however many threads, pixels and statistics are those of the whole."""
