@@ -64,8 +64,14 @@ def probabilities(product: Product, window: Any = None) -> tuple[NDArray[Any], N
 def check(product: Product, whole: NDArray[np.float32], scene: swath.Scene, window: Any = np.s_[:, :]) -> None:
     classes, likely, valid = probabilities(product)
     np.testing.assert_array_equal(valid, scene.read()[1][0].all(axis=0)[window])
-    np.testing.assert_array_equal(classes[valid], whole.argmax(axis=0)[window][valid])
-    assert np.abs(likely - whole[:, *window])[:, valid].max() < 1e-5
+    answer = whole[:, *window]
+    # Convolutions of another size add up in another order: where two classes are level to that, either may win.
+    rounding = 1e-5 if scene.grid.shape.x < 1024 else 2e-5
+    assert np.abs(likely - answer)[:, valid].max() < rounding
+    runner_up, best = np.sort(answer, axis=0)[-2:]
+    clear = valid & (best - runner_up > rounding)
+    assert clear.sum() > 0.9999 * valid.sum()
+    np.testing.assert_array_equal(classes[clear], answer.argmax(axis=0)[clear])
 
 
 @pytest.mark.parametrize(
