@@ -47,16 +47,13 @@ class Case:
         outputs = found.pop("outputs")
         found["out_shapes"] = {key: one["shape"] for key, one in outputs.items()}
         arrays = {f"{key}@{one['every']}": np.array(one["values"]) for key, one in outputs.items()}
-        return cls(name, _rule(shared_data.parent / "parity"), found, arrays)
+        return cls(name, _rule(shared_data), found, arrays)
 
     @classmethod
     def read(cls, shared_data: Path, name: str) -> Case:
-        folder = shared_data.parent / "parity"
-        if not (folder / f"{name}.json").is_file():
-            pytest.skip(f"SWATH_TEST_DATA holds no parity/{name}.json")
-        about = json.loads((folder / f"{name}.json").read_text(encoding="utf-8"))
-        with np.load(folder / f"{name}.npz") as file:
-            return cls(name, _rule(folder), about, {key: file[key] for key in file})
+        about = json.loads(parity_file(shared_data, f"{name}.json").read_text(encoding="utf-8"))
+        with np.load(parity_file(shared_data, f"{name}.npz")) as file:
+            return cls(name, _rule(shared_data), about, {key: file[key] for key in file})
 
     def state(self, network: nn.Module) -> dict[str, Tensor]:
         """The release's state dict; what is not floating is as the network makes it."""
@@ -100,11 +97,18 @@ class Case:
         assert np.abs(found - wanted).max() <= tolerance * wanted.std()
 
 
-def _rule(folder: Path) -> ModuleType:
+def parity_file(shared_data: Path, name: str) -> Path:
+    """A file of the releases' own answers, which lie beside the collection of imagery."""
+    path = shared_data.parent / "parity" / name
+    if not path.is_file():
+        # A collection may hold imagery alone: what releases answered is nothing that a user would have.
+        pytest.skip(f"SWATH_TEST_DATA holds no parity/{name}")
+    return path
+
+
+def _rule(shared_data: Path) -> ModuleType:
     """What makes weights and inputs out of names and shapes."""
-    if not (folder / "fill.py").is_file():
-        pytest.skip("SWATH_TEST_DATA holds no parity/fill.py")
-    spec = importlib.util.spec_from_file_location("parity_fill", folder / "fill.py")
+    spec = importlib.util.spec_from_file_location("parity_fill", parity_file(shared_data, "fill.py"))
     assert spec is not None
     assert spec.loader is not None
     fill = importlib.util.module_from_spec(spec)

@@ -7,16 +7,14 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from tests.models.parity import parity_file
 
 from swath.nn.orders import orders, places
 
 
 @pytest.mark.parametrize("size", ["3x5", "4x4", "6x4"])
 def test_walks_and_their_sum_are_those_of_the_release(shared_data: Path, size: str) -> None:
-    path = shared_data.parent / "parity" / f"rsm_scan_{size}.npz"
-    if not path.is_file():
-        pytest.skip(f"SWATH_TEST_DATA holds no parity/{path.name}")
-    with np.load(path) as file:
+    with np.load(parity_file(shared_data, f"rsm_scan_{size}.npz")) as file:
         case = dict(file)
     height, width = int(case["H"]), int(case["W"])
     assert orders(height, width, 8).numpy().tolist() == case["orders"].tolist()

@@ -23,7 +23,7 @@ from swath.models.model import Model
 from swath.predict import predict
 from swath.predict.product import Product
 
-from .toys import Box, Everywhere, large, model, oscd, shown, whole_image
+from .toys import Box, Everywhere, in_float64, large, model, oscd, shown, whole_image
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -61,15 +61,16 @@ def probabilities(product: Product, window: Any = None) -> tuple[NDArray[Any], N
     return classes[0], product.read(window, "probabilities")[0], valid[0]
 
 
-def check(product: Product, whole: NDArray[np.float32], scene: swath.Scene, window: Any = np.s_[:, :]) -> None:
+def check(
+    product: Product, whole: NDArray[np.float32], scene: swath.Scene, window: Any = np.s_[:, :], rounding: float = 0.0
+) -> None:
+    """Equal classes everywhere, or where two are not level to `rounding`; probabilities within 1e-5, or that."""
     classes, likely, valid = probabilities(product)
     np.testing.assert_array_equal(valid, scene.read()[1][0].all(axis=0)[window])
     answer = whole[:, *window]
-    # Convolutions of another size add up in another order: where two classes are level to that, either may win.
-    rounding = 1e-5 if scene.grid.shape.x < 1024 else 2e-5
-    assert np.abs(likely - answer)[:, valid].max() < rounding
+    assert np.abs(likely - answer)[:, valid].max() < max(1e-5, rounding)
     runner_up, best = np.sort(answer, axis=0)[-2:]
-    clear = valid & (best - runner_up > rounding)
+    clear = valid & (best - runner_up >= rounding)
     assert clear.sum() > 0.9999 * valid.sum()
     np.testing.assert_array_equal(classes[clear], answer.argmax(axis=0)[clear])
 
@@ -108,7 +109,10 @@ def test_exact_at_every_size_and_number_of_workers(shared_data: Path, name: str,
     assert own.card.field == own.probe_field(effective=False)
     whole = whole_image(own, scene, 32 if name == "unet" else 1)
     product = predict(scene, own, exact=True, tile=tile, workers=workers, probabilities="float32")
-    check(product, whole, scene)
+    # Convolutions of tiles this large add up in another order than those of 512 px and of the whole do. No bound can be
+    # tighter than what the whole-image forward itself loses to rounding, which is seen beside float64.
+    lost = np.abs(whole - whole_image(in_float64(own), scene, 32)).max() if (name, tile) == ("unet", 1024) else 0.0
+    check(product, whole, scene, rounding=float(lost))
 
 
 @pytest.mark.parametrize("name", ["coarser", "finer"])

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import copy
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -172,6 +174,21 @@ def model(network: nn.Module | str, scene: swath.Scene, task: Any = "segmentatio
     if made in FIELDS:
         settle(network, wrapped.normalise(values, valid)[:, :, -128:, -128:])
     return wrapped.with_card(field=FIELDS.get(made) or wrapped.probe_field(effective=False))
+
+
+class _Float64(nn.Module):
+    def __init__(self, network: nn.Module) -> None:
+        super().__init__()
+        self.network = copy.deepcopy(network).double()
+
+    def forward(self, image: torch.Tensor) -> torch.Tensor:
+        found: torch.Tensor = self.network(image.double())
+        return found
+
+
+def in_float64(own: Model) -> Model:
+    """The model of one image with all its sums in float64."""
+    return replace(own, network=_Float64(own.network).eval())
 
 
 def whole_image(own: Model, scene: swath.Scene, step: int) -> NDArray[np.float32]:

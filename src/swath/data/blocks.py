@@ -103,28 +103,31 @@ def in_blocks(found: Found, asked: Asked) -> Found:
     notes: list[str] = []
     parts = dict(found.parts)
     for item in found.items:
-        blocks = list(_blocks(item, asked)) if item.name in few else []
+        grid = _grid(item, asked) if item.name in few else None
+        blocks = [] if item.label is None or grid is None else list(_blocks(item, item.label, grid))
         made += blocks or [item]
-        if blocks:
+        if grid is not None and blocks:
             if (part := parts.pop(item.name, None)) is not None:
                 parts |= dict.fromkeys((block.name for block in blocks), part)
-            height, width = blocks[0].label.grid.shape if isinstance(blocks[0].label, BlockLabel) else (0, 0)
+            size = f"{grid.shape.x} x {grid.shape.y} pixels"
             notes.append(
-                f"{item.images[0].name} ({width} x {height} pixels) is cut into {len(blocks)} blocks; some of them are "
-                "held out, since there are too few images for that"
+                f"{item.images[0].name} ({size}) is cut into {len(blocks)} blocks; some of them are held out, since there "
+                "are too few images for that"
             )
     return replace(found, items=tuple(made), parts=parts, notes=(*found.notes, *notes))
 
 
-def _blocks(item: Item, asked: Asked) -> Iterator[Item]:
+def _grid(item: Item, asked: Asked) -> GeoBox | None:
+    """Where the first image lies; None where it cannot be opened, which is told when it is inspected."""
     from swath.scene.open import open_scene
 
-    if item.label is None:
-        return
     try:
-        grid = open_scene(str(item.images[0]), sensor=asked.sensor, bands=asked.bands).grid
+        return open_scene(str(item.images[0]), sensor=asked.sensor, bands=asked.bands).grid
     except SwathError:
-        return  # what is wrong with it is told when it is inspected
+        return None
+
+
+def _blocks(item: Item, whole: Label, grid: GeoBox) -> Iterator[Item]:
     rows, columns = (min(_MOST, side // _SIDE) for side in grid.shape)
     if min(rows, columns) < 2:
         return
@@ -132,7 +135,7 @@ def _blocks(item: Item, asked: Asked) -> Iterator[Item]:
     for top, bottom in _ends(grid.shape.y, rows):
         for left, right in _ends(grid.shape.x, columns):
             window = Window(left, top, right - left, bottom - top)
-            label = BlockLabel(item.label, grid, window)
+            label = BlockLabel(whole, grid, window)
             if label.is_anywhere:
                 name = f"{item.name}_{top:0{digits}d}_{left:0{digits}d}"
                 yield Item(name, item.images, label, name, window)

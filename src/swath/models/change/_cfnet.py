@@ -162,7 +162,8 @@ class ChangeDecoder(nn.Module):
         """Contents of four scales, and by how much they differ `[B, 1, h, w]` -> `[B, 1, H, W]`."""
         fused = [
             fuse(one, other) * much
-            for fuse, one, other, much in zip(self.fuseconv3ds, before, after, differ, strict=False)
+            # The release has a fifth fusion, with weights, that never runs.
+            for fuse, one, other, much in zip(self.fuseconv3ds[: len(_WIDTHS)], before, after, differ, strict=True)
         ]
         x = fused[0]
         for aggregation, finer in zip(self.aggregations, fused[1:], strict=True):

@@ -92,9 +92,8 @@ class SNUNet(nn.Module):
         step = 2 ** (_SCALES - 1)
         first = self._encoded(to_multiple(before, step), _SCALES - 1)
         second = self._encoded(to_multiple(after, step), _SCALES)
-        rows = [
-            list(pair) for pair in zip(first, second, strict=False)
-        ]  # the coarsest scale is the second date's alone
+        # The coarsest scale is the second date's alone.
+        rows = [list(pair) for pair in zip(first, second[:-1], strict=True)]
         below = second
         for column in range(1, _SCALES):
             made = []
