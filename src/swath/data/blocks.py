@@ -111,8 +111,8 @@ def in_blocks(found: Found, asked: Asked) -> Found:
                 parts |= dict.fromkeys((block.name for block in blocks), part)
             size = f"{grid.shape.x} x {grid.shape.y} pixels"
             notes.append(
-                f"{item.images[0].name} ({size}) is cut into {len(blocks)} blocks; some of them are held out, since there "
-                "are too few images for that"
+                f"{item.images[0].name} ({size}) is cut into {len(blocks)} blocks; some of them are held out, since "
+                "there are too few images for that"
             )
     return replace(found, items=tuple(made), parts=parts, notes=(*found.notes, *notes))
 
