@@ -14,6 +14,7 @@ from swath.errors import CardError
 from swath.models import find, names
 from swath.models.field import Probe, reach
 from swath.models.light import POLARISATION_NM
+from swath.models.stsun._unified import times_of, trend
 from swath.nn.names import NameEmbedding, pieces
 from swath.nn.spectral import encode_wavelengths
 
@@ -52,7 +53,7 @@ def test_sizes() -> None:
         sum(p.numel() for p in find(f"stsun-{s}").build().parameters()) for s in ("nano", "tiny", "small", "base")
     ]
     assert counts == sorted(counts)
-    assert counts[1] <= 2.8e6
+    assert counts[1] <= 3.0e6
     with pytest.raises(CardError, match="must have the same length; found 2, 1 and 1"):
         find("stsun").build(widths=(8, 8), encoder_depths=(1,), decoder_depths=(1,))
 
@@ -82,12 +83,22 @@ def test_order_of_bands_does_not_matter_and_wavelengths_do(net: nn.Module, pair:
 
 
 @torch.inference_mode()
-def test_change_does_not_depend_on_order_and_is_seen(net: nn.Module, pair: Tensor) -> None:
+def test_change_is_seen_and_its_direction_too(net: nn.Module, pair: Tensor) -> None:
     ask = {"wavelengths": S2, "task": "change", "classes": ("change",)}
     answer = net(pair, **ask)
-    torch.testing.assert_close(net(pair.flip(1), **ask), answer, rtol=0, atol=1e-4)
-    same = net(pair[:, [0, 0]], **ask)
-    assert (same - answer).abs().max() > 0.1 * answer.std()
+    for other in (pair[:, [0, 0]], pair.flip(1)):
+        assert (net(other, **ask) - answer).abs().max() > 0.1 * answer.std()
+    dated = net(pair.flip(1), days=torch.tensor([900.0, 20.0]), **ask)
+    torch.testing.assert_close(dated, answer, rtol=0, atol=1e-4)
+
+
+def test_trend_is_the_slope_of_the_line_through_dates() -> None:
+    days, series = torch.tensor([0.0, 30.0, 45.0, 300.0]), torch.rand(4, 7)
+    times = times_of(4, days, series)
+    found = trend(series.unbind(0), times)
+    slope = np.polyfit(times.numpy(), series.numpy(), 1)[0]
+    np.testing.assert_allclose(found.numpy(), slope, rtol=1e-4, atol=1e-5)
+    assert times_of(3, None, series).tolist() == times_of(3, torch.zeros(3), series).tolist() == [-1, 0, 1]
 
 
 @torch.inference_mode()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import itertools
 import math
 from collections.abc import Sequence
@@ -48,45 +49,86 @@ class Stage(nn.Module):
 
 
 class Exchange(nn.Module):
-    """Dates see one another: each moves by a mixture of the channels of its distance from their mean.
+    """Dates see one another: each moves by mixtures of the channels of its distance from their mean and of their trend.
 
-    It does not depend on the order of the dates, and leaves a single one as it is.
+    Of two dates these are all that there is to know, so that the first convolution after it may as well compare them. A
+    single date is left as it is.
     """
 
     def __init__(self, channels: int, condition: int) -> None:
         super().__init__()
         self.mix = ConditionedConv(channels, channels, 1, condition, gain=0.5, rectify=False, bias=False)
+        self.turn = ConditionedConv(channels, channels, 1, condition, gain=0.5, rectify=False, bias=False)
 
-    def forward(self, x: Tensor, dates: int, condition: Tensor) -> Tensor:
-        """`[B * T, C, H, W]` -> the same shape."""
-        if dates == 1:
+    def forward(self, x: Tensor, times: Tensor, condition: Tensor) -> Tensor:
+        """`[B * T, C, H, W]` at times `[T]` -> the same shape."""
+        if len(times) == 1:
             return x
-        series = x.reshape(-1, dates, *x.shape[1:])
-        apart = series - series.mean(1, keepdim=True)
-        weight, _ = self.mix.kernel(condition)
-        return x + F.conv2d(apart.flatten(0, 1), weight.to(x.dtype))
+        (mix, _), (turn, _) = self.mix.kernel(condition), self.turn.kernel(condition)
+        dates = dates_of(x, times)
+        common = F.conv2d(trend(dates, times), turn.to(x.dtype)) - F.conv2d(mean(dates), mix.to(x.dtype))
+        moved = x + F.conv2d(x, mix.to(x.dtype))
+        return (moved.reshape(-1, len(times), *x.shape[1:]) + common[:, None]).flatten(0, 1)
 
 
 class Fuse(nn.Module):
-    """Several dates become one: their mean, and how far the farthest lies from it."""
+    """Several dates become one: their mean, how far the farthest lies from it, and which way they go."""
 
     def __init__(self, channels: int, out_channels: int, condition: int, gain: float) -> None:
         super().__init__()
         self.state = ConditionedConv(channels, out_channels, 1, condition, gain=gain)
         self.change = ConditionedConv(channels, out_channels, 1, condition, gain=gain, rectify=False)
+        self.turn = ConditionedConv(channels, out_channels, 1, condition, gain=gain, rectify=False, bias=False)
 
-    def forward(self, x: Tensor, dates: int, condition: Tensor) -> Tensor:
-        """`[B * T, C, H, W]` -> `[B, O, H, W]`."""
-        state: Tensor
-        change: Tensor
-        if dates == 1:
-            state = self.state(x, condition)
-            return state
-        series = x.reshape(-1, dates, *x.shape[1:])
-        mean = series.mean(1)
-        farthest = (series - mean[:, None]).abs().amax(1)
-        state, change = self.state(mean, condition), self.change(farthest, condition)
-        return state + change
+    def forward(self, x: Tensor, times: Tensor, condition: Tensor) -> Tensor:
+        """`[B * T, C, H, W]` at times `[T]` -> `[B, O, H, W]`."""
+        fused: Tensor
+        if len(times) == 1:
+            fused = self.state(x, condition)
+            return fused
+        dates = dates_of(x, times)
+        middle = mean(dates)
+        farthest = functools.reduce(torch.maximum, [(date - middle).abs() for date in dates])
+        fused = self.state(middle, condition) + self.change(farthest, condition)
+        turn, _ = self.turn.kernel(condition)
+        return fused + F.conv2d(trend(dates, times), turn.to(x.dtype))
+
+
+# Dates are kept apart below: a reduction over them as an axis takes ten times as long and loses channels last.
+
+
+def dates_of(x: Tensor, times: Tensor) -> tuple[Tensor, ...]:
+    """`[B * T, C, H, W]` -> T of `[B, C, H, W]`."""
+    return x.reshape(-1, len(times), *x.shape[1:]).unbind(1)
+
+
+def mean(dates: Sequence[Tensor]) -> Tensor:
+    """Of T of the same shape."""
+    total: Tensor = functools.reduce(torch.add, dates)
+    return total / len(dates)
+
+
+def trend(dates: Sequence[Tensor], times: Tensor) -> Tensor:
+    """How much dates change from the middle of their time to its end, by the line of least squares.
+
+    Args:
+        dates: T of the same shape.
+        times: `[T]`, of which the mean is 0.
+
+    Returns:
+        The same shape; of two dates half of what the second has more than the first.
+    """
+    weights = (times / times.square().sum()).to(dates[0].dtype)
+    total: Tensor = functools.reduce(torch.add, [date * weight for date, weight in zip(dates, weights, strict=True)])
+    return total
+
+
+def times_of(dates: int, days: Tensor | None, like: Tensor) -> Tensor:
+    """When each of several dates is, from -1 to 1 and 0 on average: by their days, or by their order without."""
+    steps = torch.arange(dates, device=like.device, dtype=torch.float32)
+    at = steps if days is None or days.min() == days.max() else days.to(steps)
+    centred = at - at.mean()
+    return centred / centred.abs().amax().clamp_min(1e-6)
 
 
 class Encoder(nn.Module):
@@ -99,13 +141,13 @@ class Encoder(nn.Module):
         self.exchange = nn.ModuleList(Exchange(width, condition) for width in widths)
         self.stages = nn.ModuleList(Stage(width, depth, condition) for width, depth in zip(widths, depths, strict=True))
 
-    def forward(self, x: Tensor, wavelengths: Tensor, dates: int, condition: Tensor) -> list[Tensor]:
+    def forward(self, x: Tensor, wavelengths: Tensor, times: Tensor, condition: Tensor) -> list[Tensor]:
         """`[B * T, C, H, W]` -> `[B * T, widths[i], H / 2^(i+1), W / 2^(i+1)]` for each i."""
         x = self.stem(x, wavelengths)
         features = []
         for i, (exchange, stage) in enumerate(zip(self.exchange, self.stages, strict=True)):
             x = self.down[i - 1](x, condition) if i else x
-            x = stage(exchange(x, dates, condition), condition)
+            x = stage(exchange(x, times, condition), condition)
             features.append(x)
         return features
 
@@ -121,11 +163,11 @@ class Decoder(nn.Module):
         self.up = nn.ModuleList(ConditionedConv(b, a, 1, condition, gain=0.7) for a, b in itertools.pairwise(widths))
         self.stages = nn.ModuleList(Stage(width, depth, condition) for width, depth in zip(widths, depths, strict=True))
 
-    def forward(self, features: Sequence[Tensor], dates: int, condition: Tensor) -> Tensor:
+    def forward(self, features: Sequence[Tensor], times: Tensor, condition: Tensor) -> Tensor:
         """The encoder's features -> `[B, widths[0], H / 2, W / 2]`."""
         x = features[-1][:0]
         for i in reversed(range(len(features))):
-            fused = self.fuse[i](features[i], dates, condition)
+            fused = self.fuse[i](features[i], times, condition)
             if i < len(features) - 1:
                 fused = fused + F.interpolate(self.up[i](x, condition), scale_factor=2.0, mode="nearest")
             x = self.stages[i](fused, condition)
@@ -177,13 +219,14 @@ class Unified(nn.Module):
         pad = (0, -width % self.multiple, 0, -height % self.multiple)
         x = F.pad(series.flatten(0, 1), pad).contiguous(memory_format=torch.channels_last)
         condition = self._condition(gsd, task, classes)
-        features = self.encoder(x, wavelengths, dates, condition)
+        times = times_of(dates, days, x)
+        features = self.encoder(x, wavelengths, times, condition)
         if task != "semantic-change":
-            return self._answer(features, dates, condition, task, classes)[..., :height, :width]
-        each = self._answer(features, 1, condition, task, classes)
+            return self._answer(features, times, condition, task, classes)[..., :height, :width]
+        each = self._answer(features, times[:1], condition, task, classes)
         each = each.reshape(batch, dates, *each.shape[1:])
         first, last = (0, dates - 1) if days is None else (int(days.argmin()), int(days.argmax()))
-        change = self._answer(features, dates, condition, task, ("change",))
+        change = self._answer(features, times, condition, task, ("change",))
         change, before, after = (t[..., :height, :width] for t in (change, each[:, first], each[:, last]))
         return change, before, after
 
@@ -196,10 +239,10 @@ class Unified(nn.Module):
             return condition
 
     def _answer(
-        self, features: Sequence[Tensor], dates: int, condition: Tensor, task: str, classes: Sequence[str]
+        self, features: Sequence[Tensor], times: Tensor, condition: Tensor, task: str, classes: Sequence[str]
     ) -> Tensor:
         """Logits `[B, K, H, W]`: features of each quarter of a coarse pixel times the query of each class."""
-        pixels = self.pixels(self.decoder(features, dates, condition), condition)
+        pixels = self.pixels(self.decoder(features, times, condition), condition)
         with torch.autocast(pixels.device.type, enabled=False):
             names = self.names(classes)
             query = self.query(torch.cat([names, self.tasks([task]).expand(len(names), -1)], 1))

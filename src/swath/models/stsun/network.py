@@ -57,8 +57,8 @@ def stsun(
     | `classes` | names, one per channel of the answer; for a binary answer the one name of what is looked for |
 
     It gives logits `[B, K, H, W]`, one channel per name; for `semantic-change` three: change `[B, 1, H, W]`, and the
-    classes of the first and of the last date, `[B, K, H, W]` each. The order of bands does not matter, nor, for change,
-    the order of dates. `network.names` alone holds what is known of class names.
+    classes of the first and of the last date, `[B, K, H, W]` each. The order of bands does not matter; that of
+    dates does, since what is built up is not what is pulled down. `network.names` alone holds what is known of names.
 
     Args:
         widths: channels at 1/2, 1/4, 1/8, ... of the size.
