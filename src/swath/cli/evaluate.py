@@ -50,11 +50,24 @@ def evaluate(
     bootstrap: Annotated[int, typer.Option("--bootstrap", help="Draws for the intervals.", min=0)] = 1000,
     seed: Annotated[int, typer.Option("--seed", help="Of the draws.")] = 0,
     worst: Annotated[int, typer.Option("--worst", help="How many of the worst cases to picture.", min=0)] = 4,
+    probe: Annotated[
+        str | None,
+        typer.Option(
+            "--probe",
+            metavar="knn,linear",
+            help="Score the features of its encoder instead, by plain classifiers, for several ways to feed it.",
+        ),
+    ] = None,
     out: Annotated[
         str | None, typer.Option("--out", "-o", metavar="FOLDER", help="Report: text, JSON, CSV per scene, a picture.")
     ] = None,
 ) -> None:
     """Hold a model against labels, on whole scenes: IoU, F1, accuracy, kappa, calibration, with intervals."""
+    if probe is not None:
+        given = {"task": task, "layout": layout, "classes": classes, "label_field": label_field, "sensor": sensor}
+        said = {"split": part, "split_file": split_file, "bootstrap": bootstrap, "seed": seed}
+        _probe(model, folder, split(probe), given | {"ignore": ignore, "bands": bands}, said, match_bands, units, out)
+        return
     from swath.cli.predict import settled
     from swath.models.registry import load
     from swath.train.evaluate import evaluate as run
@@ -100,6 +113,36 @@ def evaluate(
         typer.echo(f"note: {note}")
     if out is not None:
         typer.echo(out)
+
+
+def _probe(
+    model: str,
+    folder: str,
+    kinds: list[str],
+    opening: dict[str, Any],
+    said: dict[str, Any],
+    match_bands: str | None,
+    units: str | None,
+    out: str | None,
+) -> None:
+    """The table of a probe."""
+    from swath.cli.predict import settled
+    from swath.train.probe import probe as run
+
+    data = open_data(folder, **(opening | {"task": "classification"}))
+    with Bar("looking at images") as bar:
+        found = run(model, data, kinds=kinds, progress=bar.count, **said, **settled(match_bands, None, None, units))
+    for line in found.heading():
+        typer.echo(line)
+    typer.echo()
+    rows = table(*found.titles())
+    for row in found.cells():
+        rows.add_row(*row)
+    show(rows)
+    for note in found.notes:
+        typer.echo(f"note: {note}")
+    if out is not None:
+        typer.echo(found.save(out))
 
 
 def _pairs(text: str) -> dict[str, str | None]:

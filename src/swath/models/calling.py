@@ -45,6 +45,7 @@ def call_network(network: nn.Module, card: Card, inputs: Sequence[Tensor], conte
     for given, x in zip(card.inputs, inputs, strict=True):
         if x.ndim != 5 or not given.dates.allows(x.shape[1]):
             raise CardError(f"input {given.name!r} must be [B, T, C, H, W] with T in its range; found {tuple(x.shape)}")
+        x = x if given.resize is None else resized(x, given.resize)
         if given.dates.given == "arguments":
             arguments += x.unbind(1)
         elif given.dates.given == "channels":
@@ -52,6 +53,14 @@ def call_network(network: nn.Module, card: Card, inputs: Sequence[Tensor], conte
         else:
             arguments.append(x[:, 0] if given.dates.max == 1 else x)
     return network(*arguments, **{key: context[key] for key in card.takes})
+
+
+def resized(x: Tensor, side: int) -> Tensor:
+    """`[B, T, C, H, W]` brought to `side` px: bilinear, and averaged over what a pixel covers where it shrinks."""
+    if x.shape[-2:] == (side, side):
+        return x
+    flat = nn.functional.interpolate(x.flatten(0, 1), (side, side), mode="bilinear", antialias=True)
+    return flat.unflatten(0, x.shape[:2])
 
 
 def call_flat(network: nn.Module, card: Card, x: Tensor) -> Tensor:

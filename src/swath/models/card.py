@@ -109,6 +109,8 @@ class Card(Frozen):
         names = [given.name for given in self.inputs]
         if not names or len(set(names)) != len(names):
             raise ValueError(f"inputs must be one or more, with unique names; found {', '.join(names) or 'none'}")
+        if not self.output.per_tile and any(given.resize for given in self.inputs):
+            raise ValueError("resize goes with one answer per tile; pixels of an answer must stay where they are")
 
     @property
     def sensors(self) -> tuple[str, ...]:

@@ -28,6 +28,7 @@ from swath.models.calling import (
 from swath.models.card import Card, Task
 from swath.models.gives import ReceptiveField
 from swath.models.header import NetworkSpec, read_header
+from swath.models.light import centre_nm
 from swath.models.remember import recall, remember
 from swath.models.strict import LoadReport, load_strict
 from swath.models.weights import hash_state, read_weights, save_weights
@@ -107,7 +108,8 @@ class Model:
             CardError: no such network or argument, or the network does not do what the card says.
         """
         entry = registry.find(name)
-        from_card = {"in_channels": channel_count(card), "classes": card.output.channels}
+        from_card: dict[str, Any] = {"in_channels": channel_count(card), "classes": card.output.channels}
+        from_card["wavelengths"] = [centre_nm(band) for band in card.inputs[0].bands] or None
         config = {key: value for key, value in from_card.items() if key in entry.arguments} | config
         network = entry.build(**config).eval()
         if "tile" not in card.model_fields_set:

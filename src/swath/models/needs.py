@@ -140,6 +140,9 @@ class Input(Frozen):
     """By how many nm the centre of a scene's band may differ from the card's."""
     sensors: tuple[str, ...] = ()
     """Sensors it was trained on, as `sensor=` spells them."""
+    resize: int | None = Field(default=None, ge=1)
+    """Side in px that a tile is brought to before the network sees it (bilinear, averaged where it shrinks), as it was
+    in training; None: tiles go in as they are. Only where there is one answer per tile."""
 
     def _agree(self) -> None:
         if bool(self.bands) == (self.any_bands is not None):

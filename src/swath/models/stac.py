@@ -105,7 +105,7 @@ def _band(band: CardBand) -> dict[str, Any]:
 
 
 def _input(given: Input, tile: TileRule) -> dict[str, Any]:
-    size = tile.size if tile.fixed else -1
+    size = given.resize or (tile.size if tile.fixed else -1)
     channels = len(given.bands) or -1
     shape, order = [-1, channels, size, size], ["batch", "channel", "height", "width"]
     if given.dates.max != 1 and given.dates.given == "axis":
@@ -117,7 +117,7 @@ def _input(given: Input, tile: TileRule) -> dict[str, Any]:
         "bands": [band.name for band in given.bands],
         "input": {"shape": shape, "dim_order": order, "data_type": "float32"},
         "value_scaling": [_scaling(band) for band in bands] if any(b.normalisation or b.clip for b in bands) else None,
-        "resize_type": None,
+        "resize_type": None if given.resize is None else "interpolation-linear",
         "pre_processing_function": None,
     }
 

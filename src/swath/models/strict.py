@@ -81,7 +81,7 @@ def load_strict(
     left_out: list[str] = []
     if "bands" in adapt and bands is not None:
         for key in [key for key in unfit if _is_first_layer(own[key], state[key], bands)]:
-            ready[key] = _by_wavelength(state[key], *bands)
+            ready[key] = by_wavelength(state[key], *bands)
             adapted.append(f"{key} made for {len(bands[1])} bands from {len(bands[0])} by wavelength")
             unfit.remove(key)
     if "head" in adapt and unfit and not missing and _one_module(unfit) and _differ_in_channels(unfit, own, state):
@@ -107,7 +107,12 @@ def _is_first_layer(own: Tensor, other: Tensor, bands: tuple[Sequence[CardBand],
     )
 
 
-def _by_wavelength(filters: Tensor, old: Sequence[CardBand], new: Sequence[CardBand]) -> Tensor:
+def by_wavelength(filters: Tensor, old: Sequence[CardBand], new: Sequence[CardBand]) -> Tensor:
+    """Filters `[out, old, ...]` made for other bands, `[out, new, ...]`; see the head of this file.
+
+    Raises:
+        CardError: a band has no wavelength.
+    """
     for band in (*old, *new):
         if band.wavelength is None:
             raise CardError(f"band {band.name} has no wavelength, so filters cannot be made for it by adapt='bands'")

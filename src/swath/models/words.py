@@ -57,6 +57,8 @@ def _needs(given: Input) -> str:
     gsd = given.gsd
     ground = f"GSD {gsd.nominal:g} m ({gsd.min:g} to {gsd.max:g} m)" if gsd else "GSD not recorded"
     lines = [f"{dates}, {ground}" + (f", seen by {', '.join(given.sensors)}" if given.sensors else "")]
+    if given.resize is not None:
+        lines.append(f"tiles are resized to {given.resize} px")
     if given.any_bands is not None:
         return "\n".join([*lines, f"any bands, by wavelength, in {_values(given.any_bands)}"])
     rows = [(band.name, band.common_name or "", band.light(), _values(band)) for band in given.bands]

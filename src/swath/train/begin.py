@@ -11,7 +11,9 @@ from swath.models import registry
 from swath.models.calling import channel_count, tile_rule
 from swath.models.card import Card
 from swath.models.header import NetworkSpec
+from swath.models.light import centre_nm
 from swath.models.model import Model
+from swath.models.needs import TileRule
 from swath.models.strict import LoadReport, load_strict
 from swath.train.light import with_light
 from swath.train.recipe import Recipe
@@ -104,6 +106,8 @@ def _from_cards(entry: registry.Entry, cards: Sequence[Card]) -> dict[str, Any]:
                 "a network that takes bands and classes by name, such as stsun-tiny"
             )
         said[key] = next(iter(by_card.values()))
+    if "wavelengths" in entry.arguments and cards[0].inputs[0].bands:
+        said["wavelengths"] = [centre_nm(band) for band in cards[0].inputs[0].bands]
     return said
 
 
@@ -117,7 +121,10 @@ def _settled(network: nn.Module, card: Card, stacked: bool) -> Card:
     card = card.with_(takes=takes)
     if "wavelengths" in takes:
         card = with_light(card)
-    return card.with_(tile=tile_rule(network, card))
+    rule = tile_rule(network, card)
+    if card.output.per_tile:  # an answer is of as much ground as it was learnt from
+        rule = TileRule(size=rule.multiple * -(-card.tile.size // rule.multiple), multiple=rule.multiple)
+    return card.with_(tile=rule)
 
 
 def _unneeded(parameter: inspect.Parameter) -> bool:

@@ -6,10 +6,12 @@ import math
 from collections.abc import Mapping
 from typing import Any
 
+import numpy as np
+
 from swath.errors import TrainError
 from swath.models.card import Card, Dataset, Score, Task
 from swath.models.gives import ClassLabel, Layer, Output
-from swath.models.needs import CardBand, DatesRule, GsdRule, Input
+from swath.models.needs import CardBand, DatesRule, GsdRule, Input, TileRule
 from swath.train.recipe import Recipe
 from swath.train.sets import LabelledSet
 
@@ -28,14 +30,17 @@ def draft(one: LabelledSet, recipe: Recipe) -> Card:
         dates=DatesRule(min=data.dates, max=data.dates),
         gsd=None if gsd is None else GsdRule.around(gsd, said.gsd_factor),
         sensors=() if sensor is None else (sensor.name,),
+        resize=recipe.resize,
     )
     task: Any = data.task
+    output = _output(task, one)
     return Card(
         name=one.skill,
         title=recipe.title,
         task=task,
         inputs=(given,),
-        output=_output(task, one),
+        output=output,
+        tile=TileRule(size=_side(one, recipe)) if output.per_tile else TileRule(),
         trained_on=(
             Dataset(
                 name=f"{data.name} {data.hash[:12]}",
@@ -57,7 +62,8 @@ def _output(task: Task, one: LabelledSet) -> Output:
             raise TrainError(f"{one.dataset.name}: the labels are not values; say task='segmentation'")
         return Output(kind="values", layers=(Layer(name="value", units="1", mean=values.mean, std=values.std),))
     if task == "classification":
-        return Output(kind="labels", classes=labels)
+        several = np.ndim(one.dataset.sample(one.train[0], np.s_[0:1, 0:1]).target) == 1
+        return Output(kind="labels", classes=labels, activation="sigmoid" if several else "softmax")
     if task == "semantic-change":
         return Output(kind="semantic-change", classes=labels)
     return Output(kind="binary" if len(labels) == 2 else "classes", classes=labels)
@@ -72,6 +78,11 @@ def _gsd(one: LabelledSet) -> float | None:
     """The middle of the items' pixel sizes in m; None where nothing tells them."""
     found = sorted(size for item in one.train if (size := one.dataset.gsd(item)) is not None)
     return found[len(found) // 2] if found else None
+
+
+def _side(one: LabelledSet, recipe: Recipe) -> int:
+    """Side in px of the crops that are learnt from: no larger than the largest image."""
+    return min(recipe.crop, max(max(one.dataset.shape(item)) for item in one.train))
 
 
 def _sizes(one: LabelledSet) -> str:

@@ -99,6 +99,9 @@ class Recipe(Frozen):
     """Batches per step."""
     crop: int = Field(default=256, ge=16)
     """Side of a crop in px; less for sets whose images are smaller."""
+    resize: int | None = Field(default=None, ge=16)
+    """Of networks with one answer per tile: side in px that crops are brought to, here and ever after; None: they stay
+    as they are."""
     rare: float = Field(default=0.5, ge=0, le=1)
     """How strongly crops are sought where rare classes are, see `swath.data.Crops`."""
     augment: Augment | None = Augment()

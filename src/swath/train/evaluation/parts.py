@@ -34,7 +34,7 @@ def part_of(dataset: Dataset, split: str, split_file: str | Path | None, model: 
         raise TrainError(f"split={split!r} is not known; say train, val, test or all")
     if split == "all":
         return dataset, "all of it"
-    beside = _written_by_training(model)
+    beside = written_by_training(model)
     if split_file is not None:
         return _subset(dataset, Split.read(split_file).part(split), split, str(split_file))
     if dataset.parts:
@@ -61,7 +61,7 @@ def _subset(dataset: Dataset, names: Iterable[str], split: str, source: str) -> 
     return dataset.subset(wanted & there), words
 
 
-def _written_by_training(model: Model) -> Path | None:
+def written_by_training(model: Model) -> Path | None:
     """The split beside a model's file, where its training has left one."""
     if model.source is None:
         return None
