@@ -52,6 +52,8 @@ class Entry:
     """Whether it learns nothing from labels: `swath.models.fit` finds its numbers in the scene that it is run on."""
     series: bool = False
     """Whether it takes dates on an axis of their own, `[B, T, C, H, W]`, and a number of bands besides."""
+    at_once: bool = False
+    """Whether it learns from all labelled pixels at once, by a method `learn`, and not step by step."""
 
     @property
     def cards(self) -> tuple[Card, ...]:
@@ -109,6 +111,7 @@ def register(
     weights: Mapping[str, Path] | None = None,
     fitted: bool = False,
     series: bool = False,
+    at_once: bool = False,
 ) -> Callable[[_B], _B]:
     """Register a builder under `name`, and under `name-SIZE` for each of its sizes.
 
@@ -122,6 +125,7 @@ def register(
         weights: the file of each name that has weights.
         fitted: whether its numbers are found in each scene; see `swath.models.fitted`.
         series: whether dates reach it on an axis of their own.
+        at_once: whether it learns by a method `learn`, see `swath.train.at_once`.
     """
 
     def decorate(builder: _B) -> _B:
@@ -132,7 +136,7 @@ def register(
             if key in _ENTRIES:
                 raise CardError(f"two networks are registered as {key!r}")
             own = (weights or {}).get(key)
-            _ENTRIES[key] = Entry(key, builder, title, tasks, config, source, transient, own, fitted, series)
+            _ENTRIES[key] = Entry(key, builder, title, tasks, config, source, transient, own, fitted, series, at_once)
         return builder
 
     return decorate

@@ -12,7 +12,9 @@ from torch import nn
 
 from swath.data import Crops, Split
 from swath.errors import TrainError
+from swath.models import registry
 from swath.models.model import Model
+from swath.train.at_once import fit_at_once
 from swath.train.average import Average
 from swath.train.batches import Draw
 from swath.train.begin import begin, freeze_encoder
@@ -32,6 +34,8 @@ from swath.train.sets import LabelledSet, open_set
 
 def fit(recipe: Recipe, out: str | Path, *, resume: bool, overwrite: bool, tell: Tell | None) -> TrainReport:
     """Train as a recipe says; see `swath.train`."""
+    if registry.find(recipe.network).at_once and recipe.start is None:
+        return _at_once(recipe, out, overwrite=overwrite, tell=tell)
     loop = made_ready(recipe, out, resume=resume, overwrite=overwrite, tell=tell)
     course, files, skills = loop.course, loop.files, loop.skills
     try:
@@ -53,6 +57,25 @@ def fit(recipe: Recipe, out: str | Path, *, resume: bool, overwrite: bool, tell:
         parameters=sum(parameter.numel() for parameter in loop.average.network.parameters()),
         ended=ended,
         notes=_notes(skills),
+    )
+
+
+def _at_once(recipe: Recipe, out: str | Path, *, overwrite: bool, tell: Tell | None) -> TrainReport:
+    """A network that learns in one go."""
+    skill, course, model = fit_at_once(recipe, out, overwrite=overwrite, tell=tell)
+    files = RunFiles(Path(out))
+    return TrainReport(
+        model=files.out,
+        folder=files.folder,
+        skills=(_of_skill(skill, course),),
+        steps=course.step,
+        best_step=course.best_step,
+        seconds=course.seconds,
+        rate=course.rate,
+        precision="float32",
+        parameters=sum(tensor.numel() for tensor in model.network.state_dict().values()),
+        ended=f"learnt from {course.pixels:,} labelled pixels at once",
+        notes=_notes([skill]),
     )
 
 
