@@ -64,6 +64,25 @@ QUICK: dict[str, dict[str, Any]] = {
     "farseg": {"encoder": "resnet18", "pyramid_width": 32, "decoder_width": 16},
     "utae": {"widths": [16, 16, 16], "decoder_widths": [8, 8, 16], "inner": 32, "heads": 4},
     "deeptrinet": {"width": 16},
+    "tempcnn": {"width": 8, "dense": 16},
+    "ltae": {"width": 32, "inner": 32, "heads": 4, "keys": 4, "decoder": [16]},
+    **{
+        f"cloud-adapter{size}": {
+            "foundation": "vit_small_patch14_dinov2",
+            "foundation_options": {"depth": 4, "embed_dim": 32, "num_heads": 2},
+            "image_size": 64,
+            "context": 8,
+            "queries": 5,
+            "layers": 3,
+        }
+        for size in ("", "-small", "-base", "-large")
+    },
+    "hpcl-net": {"encoder": "resnet18", "width": 16, "embedding": 8, "queue": 32},
+    "timf": {"widths": [8, 16, 24, 32], "depths": [1, 1, 1, 1], "heads": [1, 2, 2, 4], "decoder_width": 16},
+    **{
+        f"unetpp-efficientnet{size}": {"size": "b0", "decoder_widths": [32, 16, 16, 8, 8]}
+        for size in ("", "-b0", "-b1", "-b2", "-b3", "-b4")
+    },
     "unet3d": {"width": 2},
     "convlstm": {"width": 16},
     **{
