@@ -77,6 +77,19 @@ QUICK: dict[str, dict[str, Any]] = {
         }
         for size in ("", "-small", "-base", "-large")
     },
+    **{
+        f"urbansam{size}": {
+            "width": 32,
+            "depth": 4,
+            "heads": 2,
+            "whole": [1, 3],
+            "window": 2,
+            "image_size": 64,
+            "neck": 32,
+            "adapter_width": 8,
+        }
+        for size in ("", "-b", "-l", "-h")
+    },
     "hpcl-net": {"encoder": "resnet18", "width": 16, "embedding": 8, "queue": 32},
     "timf": {"widths": [8, 16, 24, 32], "depths": [1, 1, 1, 1], "heads": [1, 2, 2, 4], "decoder_width": 16},
     **{
