@@ -195,6 +195,6 @@ def _moved(target: Target, lay: Lay, move: Move) -> Target:
     if isinstance(target, Boxes):
         outlines = None if target.outlines is None else move(target.outlines)
         return replace(target, corners=around(move(target.corners.reshape(-1, 2, 2))), outlines=outlines)
-    if isinstance(target, np.ndarray):
+    if isinstance(target, np.ndarray) and target.ndim > 1:
         return lay(target, IGNORE if target.dtype.kind == "i" else np.nan)
     return target

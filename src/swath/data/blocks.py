@@ -138,7 +138,7 @@ def _blocks(item: Item, whole: Label, grid: GeoBox) -> Iterator[Item]:
             label = BlockLabel(whole, grid, window)
             if label.is_anywhere:
                 name = f"{item.name}_{top:0{digits}d}_{left:0{digits}d}"
-                yield Item(name, item.images, label, name, window)
+                yield replace(item, name=name, label=label, place=name, window=window)
 
 
 def _ends(side: int, count: int) -> list[tuple[int, int]]:

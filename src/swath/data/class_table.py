@@ -45,9 +45,9 @@ def class_table(contents: Mapping[Path, Contents], asked: Asked, task: str) -> C
     total: Counter[int] = Counter()
     for one in contents.values():
         total.update(
-            {_wide(number) if is_colour and not one.is_colour else number: n for number, n in one.values.items()}
+            {wide(number) if is_colour and not one.is_colour else number: n for number, n in one.values.items()}
         )
-    ignored = {_wide(number) if is_colour and number < 256 else number for number in asked.ignore} | {-1}
+    ignored = {wide(number) if is_colour and number < 256 else number for number in asked.ignore} | {-1}
     found = sorted(number for number in total if number not in ignored)
     if not found:
         raise DataError(f"{len(contents)} masks hold nothing but unlabelled pixels; look at ignore=")
@@ -74,7 +74,7 @@ def counted(contents: Contents, coding: Coding) -> tuple[tuple[int, int], ...]:
     places = dict(coding.positions)
     result: Counter[int] = Counter()
     for number, count in contents.values.items():
-        position = places[_wide(number) if coding.is_colour and not contents.is_colour else number]
+        position = places[wide(number) if coding.is_colour and not contents.is_colour else number]
         if position != IGNORE:
             result[position] += count
     return tuple(sorted(result.items()))
@@ -178,7 +178,7 @@ def _labels(
     )
 
 
-def _wide(grey: int) -> int:
+def wide(grey: int) -> int:
     """A grey as a colour."""
     return grey * 0x010101 if grey >= 0 else grey
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from swath.data.item import ClassIndex, Item
+from swath.data.item import ClassIndex, ClassIndexes, Item
 from swath.data.keep import Scenes
 from swath.data.layouts import Stray, listing
 from swath.data.masks import MaskLabel
@@ -121,7 +121,7 @@ class Dataset:
         target = None
         if item.label is not None:
             target = item.label.read(scene.grid, roi_of(window, scene.grid, beyond=True))
-        if isinstance(target, np.ndarray) and not valid.all():
+        if isinstance(target, np.ndarray) and target.ndim > 1 and not valid.all():
             # Where one date has nothing at all, nobody can know the answer.
             target[..., ~valid.any(axis=1).all(axis=0)] = np.nan if target.dtype.kind == "f" else IGNORE
         return Sample(image, valid, target, item.name)
@@ -130,7 +130,7 @@ class Dataset:
         """How often each class occurs in the label, by its position; see `Label.counts`."""
         if item.label is None:
             return {}
-        if isinstance(item.label, ClassIndex | MaskLabel | TransitionLabel):
+        if isinstance(item.label, ClassIndex | ClassIndexes | MaskLabel | TransitionLabel):
             return item.label.counts()
         if item.name not in self._counts:
             self._counts[item.name] = item.label.counts(self.scene(item).grid)

@@ -7,9 +7,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol, runtime_checkable
 
+import numpy as np
+from numpy.typing import NDArray
 from odc.geo.geobox import GeoBox
 from rasterio.windows import Window
 
+from swath.data.arrays import Within
 from swath.data.sample import Target
 from swath.scene.reader import Roi
 
@@ -56,15 +59,42 @@ class ClassIndex:
 
 
 @dataclass(frozen=True)
+class ClassIndexes:
+    """The classes of the whole image, of which several may hold at once, by their positions.
+
+    Attributes:
+        indexes: of those that hold.
+        count: of all classes.
+        files: what tells it.
+    """
+
+    indexes: tuple[int, ...]
+    count: int
+    files: tuple[Path, ...] = ()
+
+    def read(self, grid: GeoBox, window: Roi) -> NDArray[np.float32]:
+        """See `Label.read`; `[K]` of 0 and 1."""
+        target = np.zeros(self.count, dtype=np.float32)
+        target[list(self.indexes)] = 1
+        return target
+
+    def counts(self, grid: GeoBox | None = None) -> Mapping[int, int]:
+        """See `Label.counts`."""
+        return dict.fromkeys(sorted(self.indexes), 1)
+
+
+@dataclass(frozen=True)
 class Item:
     """One labelled place.
 
     Attributes:
         name: unique in the dataset: the path within it without suffix, with `/`.
-        images: one source that `swath.open` takes per date, in the order of time.
+        images: sources that `swath.open` takes, in the order of time.
         label: None where nothing is known.
         place: items of one place share it; a split never parts them.
         window: the part of the images that it is; None: all.
+        per_date: how many of the images are bands of one date.
+        within: where in a file of arrays the image lies; None: the images are files of their own.
     """
 
     name: str
@@ -72,3 +102,5 @@ class Item:
     label: Label | None
     place: str
     window: Window | None = None
+    per_date: int = 1
+    within: Within | None = None

@@ -113,7 +113,7 @@ def _label(data: Dataset, item: Item, scene: Scene) -> tuple[str | None, float, 
 
 
 def _unlabelled(target: Target) -> float:
-    if not isinstance(target, np.ndarray):
+    if not isinstance(target, np.ndarray) or target.ndim < 2:
         return 0.0
     if target.dtype.kind == "f":
         return float(np.isnan(target).mean())

@@ -13,14 +13,14 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from affine import Affine
 from numpy.typing import NDArray
+from odc.geo.geobox import GeoBox
 
 from swath.errors import DataError, OpenError
 from swath.scene.reader import Reader, Roi, Stored, roi_shape
 
 if TYPE_CHECKING:
-    from odc.geo.geobox import GeoBox
-
     from swath.data.item import Item
     from swath.scene.scene import Scene
 
@@ -123,9 +123,11 @@ class Scenes:
         """
         key = item.images
         with self._lock:
-            scene = self._scenes.get(key)
+            scene = self._scenes.get(key) if item.within is None else None
             if scene is not None:
                 self._scenes.move_to_end(key)
+        if item.within is not None:
+            return _sized(_opened(item, sensor, bands), gsd)  # it holds its pixels, and many of them are in one file
         if scene is None:
             scene = _kept(_opened(item, sensor, bands), gsd)
             with self._lock:
@@ -139,18 +141,23 @@ def _opened(item: Item, sensor: Any, bands: Sequence[Any] | None) -> Scene:
     """The images of an item as the dates of one scene, in the order of the item."""
     from swath.scene.open import open_scene
 
-    if len(item.images) == 1:
-        return open_scene(str(item.images[0]), sensor=sensor, bands=bands)
-    first, *others = (open_scene(str(path), sensor=sensor, bands=bands) for path in item.images)
+    if item.within is not None:
+        values = item.within.read(item.images[0])
+        return open_scene((values, GeoBox(values.shape[1:], Affine.identity(), None)), sensor=sensor, bands=bands)
+    paths = [str(path) for path in item.images]
+    dates = [paths[at : at + item.per_date] for at in range(0, len(paths), item.per_date)]
+    first, *others = (open_scene(*date, sensor=sensor, bands=bands) for date in dates)
+    if not others:
+        return first
     scenes = [first]
-    for path, scene in zip(item.images[1:], others, strict=True):
+    for (path, *more), scene in zip(dates[1:], others, strict=True):
         if scene.grid != first.grid:
             if first.grid.crs is None or scene.grid.crs is None:
                 raise OpenError(
                     f"{path}: has {scene.shape[2]} x {scene.shape[3]} pixels and {item.images[0].name} "
                     f"{first.shape[2]} x {first.shape[3]}; the dates of a place need one size, or a CRS each"
                 )
-            scene = open_scene(str(path), sensor=sensor, bands=bands, grid=first.grid)
+            scene = open_scene(path, *more, sensor=sensor, bands=bands, grid=first.grid)
         if len(scene.bands) != len(first.bands) or len(scene.dates) != len(first.dates):
             raise DataError(
                 f"{path}: has {len(scene.bands)} bands and {item.images[0].name} {len(first.bands)}; the dates of a "
@@ -167,13 +174,17 @@ def _opened(item: Item, sensor: Any, bands: Sequence[Any] | None) -> Scene:
 
 
 def _kept(scene: Scene, gsd: float | None) -> Scene:
-    """The scene with its readers decoding once, and its bands with the pixel size that was told."""
+    """The scene with its readers decoding once, and with the pixel size that was told."""
     readers = {id(plane.reader): Kept(plane.reader) for row in scene.planes for plane in row if plane is not None}
     planes = tuple(
         tuple(None if plane is None else replace(plane, reader=readers[id(plane.reader)]) for plane in row)
         for row in scene.planes
     )
-    bands = scene.bands
-    if gsd is not None and scene.gsd is None:
-        bands = tuple(band.with_(gsd=gsd) for band in bands)
-    return replace(scene, planes=planes, bands=bands)
+    return _sized(replace(scene, planes=planes), gsd)
+
+
+def _sized(scene: Scene, gsd: float | None) -> Scene:
+    """The scene with the pixel size that was told, where it does not say its own."""
+    if gsd is None or scene.gsd is not None:
+        return scene
+    return replace(scene, bands=tuple(band.with_(gsd=gsd) for band in scene.bands))

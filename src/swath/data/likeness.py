@@ -26,7 +26,7 @@ def copies(data: Dataset) -> list[tuple[str, ...]]:
     known: Mapping[Path, str] = digests(data)
     groups: dict[Hashable, list[str]] = defaultdict(list)
     for item in data.items:
-        groups[(item.window, *(known[path] for path in item.images))].append(item.name)
+        groups[(item.window, item.within, *(known[path] for path in item.images))].append(item.name)
     return [tuple(names) for names in groups.values() if len(names) > 1]
 
 

@@ -89,7 +89,7 @@ def open_folder(
         classes=made.classes,
         items=items,
         told_sensor=known.sensor if known is not None and asked.sensor is None else asked.sensor,
-        told_bands=asked.bands,
+        told_bands=known.bands or None if known is not None and asked.bands is None else asked.bands,
         told_gsd=known.gsd if known is not None and asked.gsd is None else asked.gsd,
         strays=made.strays,
         parts=made.parts or given_parts(root, items),

@@ -36,7 +36,8 @@ class Boxes:
 Target = NDArray[np.int64] | NDArray[np.float32] | Boxes | int | None
 """Of an item: `[H, W]` int64 positions of classes or IGNORE; `[3, H, W]` int64 of semantic change: unchanged or changed
 (0, 1), and positions of the classes at the first and at the last date, or IGNORE; `[H, W]` float32 values, NaN where
-unknown; boxes; the position of the class of the whole image; None without a label."""
+unknown; boxes; the position of the class of the whole image; `[K]` float32 of 0 and 1 where several classes may hold
+at once; None without a label."""
 
 
 def class_planes(target: NDArray[Any]) -> NDArray[Any]:

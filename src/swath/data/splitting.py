@@ -149,7 +149,7 @@ def _whole(made: Split, wanted: dict[str, float], data: Dataset) -> Split:
 def _with_copies(data: Dataset, alike: Pairs) -> tuple[Dataset, int, int]:
     """Places joined that hold the same image or nearly; how many images are copies, and how many pairs are near."""
     known = digests(data)
-    keys = [(item.window, known[item.images[0]]) for item in data.items]
+    keys = [(item.window, item.within, known[item.images[0]]) for item in data.items]
     copies = sum(count for count in Counter(keys).values() if count > 1)
     at = {item.name: i for i, item in enumerate(data.items)}
     near = [(at[a], at[b]) for a, b in alike if a in at and b in at and keys[at[a]] != keys[at[b]]]

@@ -9,15 +9,20 @@ from importlib.resources import files
 from typing import Any, Literal
 
 import yaml
-from pydantic import Field
+from pydantic import Field, field_validator
 
 from swath.data.files import PARTS
 from swath.models.card import Task
 from swath.models.frozen import Frozen
 
-Role = Literal["before", "after", "change", "from", "to", "transition", "damage", "month", "classes"]
-"""What a file is: imagery of the first or last date, or of a month; change as yes and no; classes at the first and last
-date, or of a month; numbers that stand for pairs of classes; polygons with levels of damage."""
+Role = Literal[
+    "image", "first", "before", "after", "change", "from", "to", "transition", "damage", "month", "classes", "table"
+]
+"""What a file is: imagery of the only date, of one yet before the first of a pair, of the first or last date, or of a
+month; change as yes and no; classes at the first and last date, or of the image or month; numbers that stand for pairs
+of classes; polygons with levels of damage; a table of all images."""
+
+Part = Literal["train", "val", "test"]
 
 
 class SetClass(Frozen):
@@ -28,33 +33,86 @@ class SetClass(Frozen):
     """In masks of one band; of masks with a band per class, the band, from 0."""
     colour: str | None = Field(default=None, pattern=r"^#[0-9a-f]{6}$")
     """In masks of three bands, and of maps."""
+    also: tuple[int | str, ...] = ()
+    """More numbers or colours `#rrggbb` by which copies of the set tell it."""
     told: str | None = None
-    """In labels that are no masks; None: the name."""
+    """In labels that are no masks, such as names of folders; None: the name."""
 
 
 class Arrangement(Frozen):
     """Where files lie, as paths without suffix in which `{word}` stands for a name and `*` for anything but `/`.
 
-    Files whose words are the same, of those that all roles have, are of one place. A path that ends in `/` is a folder
-    with a file per band.
+    Files whose words are the same, of those that all roles have, are of one place; a file without words is of all. A
+    path that ends in `/` is a folder with a file per band; several paths are the files of one date, a band or more in
+    each.
     """
 
-    files: dict[Role, str]
+    files: dict[Role, tuple[str, ...]]
     also: tuple[str, ...] = ()
     """Files that are not read; where there are none, the set must be named."""
     aside: tuple[str, ...] = ()
     """Files that are not read and may be missing."""
     tells: bool = False
     """Whether no other set lies like this, so that it need not be named."""
+    suffixes: tuple[str, ...] = ()
+    """Of the rasters; empty: any."""
+    sensor: str | None = None
+    """As of the set, where imagery that lies like this is of another sensor."""
+    bands: tuple[str, ...] = ()
+    """As of the set, where imagery that lies like this has other bands."""
+
+    @field_validator("files", mode="before")
+    @classmethod
+    def _listed(cls, files: dict[str, Any]) -> dict[str, Any]:
+        return {role: (path,) if isinstance(path, str) else path for role, path in files.items()}
 
 
 class Listed(Frozen):
     """Lists that part a set."""
 
-    path: str
+    path: tuple[str, ...]
     """Of text files, with `{part}`."""
     of: str
     """Word whose values they hold, be it within longer words."""
+
+    @field_validator("path", mode="before")
+    @classmethod
+    def _listed(cls, path: Any) -> Any:
+        return (path,) if isinstance(path, str) else path
+
+
+class Parted(Frozen):
+    """A split by the values of a word, where no files tell it."""
+
+    of: str
+    """The word."""
+    train: tuple[str, ...] = ()
+    val: tuple[str, ...] = ()
+    test: tuple[str, ...] = ()
+    rest: Part | None = None
+    """Part of all other values."""
+
+    def part(self, value: str | None) -> Part | None:
+        """The part of a value."""
+        listed: tuple[tuple[Part, tuple[str, ...]], ...] = (
+            ("train", self.train),
+            ("val", self.val),
+            ("test", self.test),
+        )
+        return next((part for part, values in listed if value in values), self.rest)
+
+
+class Table(Frozen):
+    """Columns of a table of all images."""
+
+    of: str
+    """Word whose value names the row."""
+    name: str
+    """Column of that value."""
+    labels: str
+    """Column of the classes of an image, as a list of their names."""
+    part: str
+    """Column of the part of a split."""
 
 
 class Published(Frozen):
@@ -74,6 +132,8 @@ class Published(Frozen):
     """What the paper says where it is not one size."""
     sensor: str | None = None
     """As for `swath.open`, where the files bear no mark of it."""
+    bands: tuple[str, ...] = ()
+    """As for `swath.open`, where the files do not say what their bands are, or not in the sensor's order."""
     classes: tuple[SetClass, ...] = ()
     """Without unchanged; empty: unchanged and changed."""
     unchanged: SetClass | None = None
@@ -88,9 +148,11 @@ class Published(Frozen):
     """Pattern of names of images made from others by turning and cutting; they are left out."""
     splits: str
     """How the paper parts it."""
-    parts: dict[str, Literal["train", "val", "test"]] = Field(default_factory=dict)
+    parts: dict[str, Part] = Field(default_factory=dict)
     """Names of parts besides train, val, test."""
     lists: Listed | None = None
+    parted: Parted | None = None
+    table: Table | None = None
     licence: str | None = None
     """SPDX name, where there is one."""
     terms: str
@@ -100,6 +162,8 @@ class Published(Frozen):
     citation: str
     metric: str
     """By which the paper ranks."""
+    unsure: tuple[str, ...] = ()
+    """What of this could not be held against its paper or page."""
     known_as: str
     """Pattern of names that folders with a copy have."""
     words: dict[str, str] = Field(default_factory=dict)
@@ -116,7 +180,10 @@ class Published(Frozen):
         return "; ".join(filter(None, [f"{self.title}: {self.about}", size, self.terms, self.source]))
 
     def pattern(self, template: str) -> re.Pattern[str]:
-        """What paths of a template look like, anywhere in a folder; a word that comes again must be the same."""
+        """What paths of a template look like, anywhere in a folder; a word that comes again must be the same.
+
+        With `/` at the front they begin in the folder itself.
+        """
         made, seen = "", set()
         for literal, word in re.findall(r"([^{}]+)|\{(\w+)\}", template):
             if literal:
@@ -126,7 +193,7 @@ class Published(Frozen):
             else:
                 seen.add(word)
                 made += f"(?P<{word}>{self.words.get(word) or self._default(word)})"
-        return re.compile(rf"(?:(?P<_head>.+)/)?{made}", re.IGNORECASE)
+        return re.compile(made[1:] if made[0] == "/" else rf"(?:(?P<_head>.+)/)?{made}", re.IGNORECASE)
 
     def _default(self, word: str) -> str:
         return "|".join(sorted((*PARTS, *self.parts), key=len, reverse=True)) if word == "part" else "[^/]+"

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-from swath.data.class_table import counted
+from swath.data.class_table import counted, wide
 from swath.data.contents import Contents, contents_of
 from swath.data.layouts import Asked
 from swath.data.masks import Coding, MaskLabel
@@ -37,9 +37,13 @@ class SetMasks:
         if not self._whole:
             first = next(iter(self.broken.values()))
             raise DataError(f"none of the {len(contents)} masks can be read; the first: {first}")
-        numbers = {*(one.number for one in self._every), *self._pairs}
-        self._is_colour = any(one.colour for one in self._every) and any(
-            one.is_colour or not numbers >= set(one.values) for one in self._whole.values()
+        if real := [path for path, one in self._whole.items() if not one.is_whole]:
+            raise DataError(f"{real[0]}: holds real numbers and no classes; get the file again")
+        numbers = {*(number for one in self._every for number in _told(one, is_colour=False)), *self._pairs}
+        colours = {colour for one in self._every if one.colour for colour in _told(one, is_colour=True)}
+        self._is_colour = bool(colours) and any(
+            one.is_colour or (not numbers >= set(one.values) and {wide(number) for number in one.values} <= colours)
+            for one in self._whole.values()
         )
 
     @property
@@ -78,11 +82,17 @@ class SetMasks:
         if facts.unchanged is not None and self.unchanged is not None:
             places.append((self.unchanged, facts.unchanged))
         for position, one in places:
-            number = int(one.colour[1:], 16) if self._is_colour and one.colour else one.number
-            if number is not None:
-                positions[number] = position
+            positions |= dict.fromkeys(_told(one, is_colour=self._is_colour), position)
         positions |= dict.fromkeys((*self._ignore, -1), IGNORE)
         return Coding(tuple(sorted(positions.items())), self._is_colour, facts.one_band_each)
+
+
+def _told(one: SetClass, *, is_colour: bool) -> list[int]:
+    """By which numbers masks tell a class, or by which colours as `0xRRGGBB`."""
+    if not is_colour:
+        return [number for number in (one.number, *one.also) if isinstance(number, int)]
+    every = (one.colour or one.number, *one.also)
+    return [int(told[1:], 16) if isinstance(told, str) else wide(told) for told in every if told is not None]
 
 
 def labels_of(facts: Published) -> tuple[ClassLabel, ...]:

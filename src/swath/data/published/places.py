@@ -13,9 +13,11 @@ from swath.data.layouts import Stray
 from swath.data.published.facts import Arrangement, Published, Role
 from swath.scene.gather import RASTER_SUFFIXES
 
-_TEXTS = (".json", ".txt")
+_TEXTS = (".json", ".txt", ".csv", ".parquet")
 _LISTED = (*RASTER_SUFFIXES, *_TEXTS)
 _WORDS: Mapping[Role, str] = {
+    "image": "image",
+    "first": "image of an earlier date",
     "before": "image of the first date",
     "after": "image of the last date",
     "change": "mask of change",
@@ -25,15 +27,28 @@ _WORDS: Mapping[Role, str] = {
     "damage": "polygons",
     "month": "image",
     "classes": "label",
+    "table": "table",
 }
 
 
 @dataclass
 class Place:
-    """The files of one place, and the words in their paths."""
+    """The files of one place, by role and their order in it, and the words in their paths."""
 
-    files: dict[Role, Path] = field(default_factory=dict)
+    found: dict[tuple[Role, int], Path] = field(default_factory=dict)
     words: dict[str, str] = field(default_factory=dict)
+
+    def __getitem__(self, role: Role) -> Path:
+        """The file of a role, the first of several."""
+        return self.found[role, 0]
+
+    def all(self, role: Role) -> tuple[Path, ...]:
+        """The files of a role, in its order."""
+        return tuple(self.found[key] for key in sorted(self.found, key=lambda key: key[1]) if key[0] == role)
+
+    def imagery(self, roles: Sequence[Role]) -> tuple[Path, ...]:
+        """The files of these roles, in this order."""
+        return tuple(path for role in roles for path in self.all(role))
 
 
 @dataclass(frozen=True)
@@ -41,7 +56,7 @@ class Arranged:
     """A folder as a set.
 
     Attributes:
-        one: the set.
+        one: the set, with the sensor and bands of imagery that lies like this.
         roles: of the arrangement that it has.
         places: whole ones by the name of their item, in its order.
         strays: files of places that lack something, and such as are of no role.
@@ -98,22 +113,37 @@ def arranged(listing: Listing, one: Published, *, named: bool) -> Arranged | Non
 
 
 def _arranged(listing: Listing, one: Published, arrangement: Arrangement, *, named: bool) -> Arranged | None:
-    patterns = {role: one.pattern(template) for role, template in arrangement.files.items()}
-    shared = set.intersection(*(set(pattern.groupindex) for pattern in patterns.values())) - {"_head"}
+    templates: dict[tuple[Role, int], str] = {
+        (role, at): template for role, listed in arrangement.files.items() for at, template in enumerate(listed)
+    }
+    patterns = {key: one.pattern(template) for key, template in templates.items()}
+    of_all = {key for key, pattern in patterns.items() if not set(pattern.groupindex) - {"_head"}}
+    if of_all == set(patterns):
+        of_all = set()  # a set of a single place
+    shared = set.intersection(*(set(patterns[key].groupindex) for key in patterns.keys() - of_all)) - {"_head"}
     places: dict[tuple[str, ...], Place] = defaultdict(Place)
     taken: set[Path] = set()
     strays: list[Stray] = []
-    for role, pattern in patterns.items():
-        for path, found in listing.matching(pattern, arrangement.files[role]):
+    for role, pattern in sorted(patterns.items(), key=lambda one: one[0] in of_all):
+        before = len(taken)
+        for path, found in listing.matching(pattern, templates[role]):
+            if arrangement.suffixes and path.suffix.casefold() not in arrangement.suffixes:
+                continue
             taken.add(path)
+            if role in of_all:
+                for one_place in places.values():
+                    one_place.found.setdefault(role, path)
+                continue
             words = {word: value for word, value in found.groupdict().items() if value is not None}
             place = places[tuple(words[word].casefold() for word in sorted(shared))]
-            if role in place.files:
-                strays.append(Stray(path, f"a second {_WORDS[role]} of one place"))
+            if role in place.found:
+                strays.append(Stray(path, f"a second {_WORDS[role[0]]} of one place"))
                 continue
-            place.files[role] = path
+            place.found[role] = path
             place.words = words | place.words
-    whole = {key: place for key, place in places.items() if len(place.files) == len(patterns)}
+        if len(taken) == before:
+            return None
+    whole = {key: place for key, place in places.items() if len(place.found) == len(patterns)}
     also = [listing.like(one, template) for template in arrangement.also]
     if not whole or not (named or all(also)):
         return None
@@ -123,16 +153,21 @@ def _arranged(listing: Listing, one: Published, arrangement: Arrangement, *, nam
         ((_name(one, place, shared), key, place) for key, place in places.items()), key=lambda made: made[:2]
     ):
         if key not in whole:
-            why = "without " + " and ".join(_WORDS[role] for role in patterns if role not in place.files)
+            lacking = dict.fromkeys(_WORDS[role] for role, at in patterns if (role, at) not in place.found)
+            why = f"without {' and '.join(lacking)}"
         elif one.copies and re.search(one.copies, name):
             why = "made from another image by turning or cutting"
         else:
             by_name[name] = place
             continue
-        strays += [Stray(path, why) for path in place.files.values()]
+        strays += [Stray(path, why) for path in place.found.values()]
     others = [path for path in listing.rasters if path not in taken and path.parent not in taken]
     strays += [Stray(path, f"is no file of {one.title} that is read") for path in others]
-    return Arranged(one, frozenset(patterns), by_name, tuple(strays), _parts(listing, one, by_name))
+    if arrangement.sensor or arrangement.bands:
+        one = one.model_copy(
+            update={"sensor": arrangement.sensor or one.sensor, "bands": arrangement.bands or one.bands}
+        )
+    return Arranged(one, frozenset(arrangement.files), by_name, tuple(strays), _parts(listing, one, by_name))
 
 
 def _name(one: Published, place: Place, shared: set[str]) -> str:
@@ -148,12 +183,15 @@ def _name(one: Published, place: Place, shared: set[str]) -> str:
 def _parts(listing: Listing, one: Published, places: Mapping[str, Place]) -> dict[str, str]:
     """The part of each item, as its path or the set's lists tell it."""
     parts = {name: part for name, place in places.items() if (part := one.part(place.words.get("part"))) is not None}
+    if (by := one.parted) is not None:
+        told = {name: by.part(place.words.get(by.of)) for name, place in places.items() if name not in parts}
+        parts |= {name: part for name, part in told.items() if part is not None}
     if one.lists is None:
         return parts
     value = re.compile(one.words.get(one.lists.of, r"[^,\s]+"))
-    for path, found in listing.matching(one.pattern(one.lists.path), one.lists.path):
+    for path, found in (pair for told in one.lists.path for pair in listing.matching(one.pattern(told), told)):
         part = one.part(found["part"])
-        told = set(value.findall(path.read_text(encoding="utf-8", errors="replace")))
-        told |= {Path(entry).stem for entry in told}
-        parts |= {name: part for name, place in places.items() if part and place.words.get(one.lists.of) in told}
+        listed = set(value.findall(path.read_text(encoding="utf-8", errors="replace")))
+        listed |= {Path(entry).stem for entry in listed}
+        parts |= {name: part for name, place in places.items() if part and place.words.get(one.lists.of) in listed}
     return parts

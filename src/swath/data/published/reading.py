@@ -12,6 +12,7 @@ from pathlib import Path
 from swath.data import masked
 from swath.data.item import Item
 from swath.data.layouts import Asked, Found, Stray
+from swath.data.published import single
 from swath.data.published.damage import DamageLabel
 from swath.data.published.facts import Published
 from swath.data.published.masks import SetMasks, labels_of
@@ -43,7 +44,7 @@ def recognise(folder: Path, asked: Asked, listing: Listing, one: Published) -> F
     found = reader(folder, place, asked)
     names = {item.name for item in found.items}
     told = {name: part for name, part in {**found.parts, **place.parts}.items() if name in names}
-    return replace(found, parts=told, published=one)
+    return replace(found, parts=told, published=place.one)
 
 
 def _reader(place: Arranged, task: str | None) -> _Reader | None:
@@ -54,15 +55,18 @@ def _reader(place: Arranged, task: str | None) -> _Reader | None:
         return _months if task in (None, "semantic-change", "change", "segmentation") else None
     if place.roles & {"from", "transition"}:
         return _transitions if task in (None, "semantic-change", "change") else None
+    if "table" in place.roles:
+        return single.table if task in (None, "classification") else None
+    if "classes" in place.roles:
+        return single.masks if task in (None, "segmentation") else None
+    if place.roles == {"image"}:
+        return single.folders if task in (None, "classification") else None
     return _changes if task in (None, "change") else None
 
 
 def _changes(folder: Path, place: Arranged, asked: Asked) -> Found:
     """Two dates and a mask of change."""
-    pairs = [
-        masked.Paired(name, (one.files["before"], one.files["after"]), one.files["change"])
-        for name, one in place.places.items()
-    ]
+    pairs = [masked.Paired(name, (one["before"], one["after"]), one["change"]) for name, one in place.places.items()]
     return masked.found_of(folder, pairs, place.strays, replace(asked, task=None), "change")
 
 
@@ -74,8 +78,8 @@ def _damage(folder: Path, place: Arranged, asked: Asked) -> Found:
     items = [
         Item(
             name,
-            (one.files["before"], one.files["after"]),
-            DamageLabel(one.files["damage"], tuple(positions), outside=0),
+            (one["before"], one["after"]),
+            DamageLabel(one["damage"], tuple(positions), outside=0),
             name,
         )
         for name, one in place.places.items()
@@ -89,9 +93,9 @@ def _transitions(folder: Path, place: Arranged, asked: Asked) -> Found:
     sides = [
         Sides(
             name,
-            (one.files["before"], one.files["after"]),
-            (one.files["transition"],) * 2 if pairs else (one.files["from"], one.files["to"]),
-            one.files.get("change"),
+            (one["before"], one["after"]),
+            (one["transition"],) * 2 if pairs else (one["from"], one["to"]),
+            one["change"] if "change" in place.roles else None,
         )
         for name, one in place.places.items()
     ]
@@ -102,23 +106,23 @@ def _transitions(folder: Path, place: Arranged, asked: Asked) -> Found:
 
 def _months(folder: Path, place: Arranged, asked: Asked) -> Found:
     """Months of places, each with a map of classes: alone for segmentation, else each with the one that follows."""
-    masks = SetMasks([one.files["classes"] for one in place.places.values()], place.one, asked)
+    masks = SetMasks([one["classes"] for one in place.places.values()], place.one, asked)
     series: dict[str, list[str]] = defaultdict(list)
     strays = list(place.strays)
     for name, one in sorted(place.places.items()):
-        if one.files["classes"] in masks.broken:
-            strays.append(Stray(one.files["month"], "its mask cannot be read"))
+        if one["classes"] in masks.broken:
+            strays.append(Stray(one["month"], "its mask cannot be read"))
         else:
             series[one.words["place"]].append(name)
-    labels = {name: masks.label(place.places[name].files["classes"]) for names in series.values() for name in names}
+    labels = {name: masks.label(place.places[name]["classes"]) for names in series.values() for name in names}
     if asked.task == "segmentation":
-        items = [Item(name, (place.places[name].files["month"],), label, name) for name, label in labels.items()]
+        items = [Item(name, (place.places[name]["month"],), label, name) for name, label in labels.items()]
         return Found("segmentation", labels_of(place.one), tuple(items), tuple(strays))
     pairs = [pair for names in series.values() for pair in itertools.pairwise(names)]
     items = [
         Item(
             f"{first}_{last.rpartition('/')[2]}",
-            (place.places[first].files["month"], place.places[last].files["month"]),
+            (place.places[first]["month"], place.places[last]["month"]),
             TransitionLabel(labels[first], labels[last]),
             first,
         )

@@ -1,0 +1,90 @@
+"""Sets whose images have one label each: the class that a folder bears, a mask of classes, or a row of a table."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from swath.data.item import ClassIndex, ClassIndexes, Item, Label
+from swath.data.layouts import Asked, Found, Stray
+from swath.data.published.facts import Published, Role
+from swath.data.published.masks import SetMasks, labels_of
+from swath.data.published.places import Arranged, Place
+from swath.errors import DataError, ReadError
+
+_DATES: tuple[Role, ...] = ("image", "first", "before", "after")
+"""Roles of imagery in the order of time."""
+
+
+def folders(folder: Path, place: Arranged, asked: Asked) -> Found:
+    """Images in folders that bear the names of classes."""
+    known = {(one.told or one.name).casefold(): at for at, one in enumerate(place.one.classes)}
+    items, strays = [], list(place.strays)
+    for name, one in place.places.items():
+        if (at := known.get(one.words["class"].casefold())) is None:
+            strays.append(Stray(one["image"], f"in a folder of no class of {place.one.title}"))
+        else:
+            items.append(_item(name, one, ClassIndex(at)))
+    return Found("classification", labels_of(place.one), tuple(items), tuple(strays))
+
+
+def masks(folder: Path, place: Arranged, asked: Asked) -> Found:
+    """Images with masks of classes."""
+    looked = SetMasks([one["classes"] for one in place.places.values()], place.one, asked)
+    items, strays = [], list(place.strays)
+    for name, one in place.places.items():
+        if one["classes"] in looked.broken:
+            strays += [Stray(path, "its mask cannot be read") for path in one.imagery(_DATES)]
+        else:
+            items.append(_item(name, one, looked.label(one["classes"])))
+    return Found("segmentation", labels_of(place.one), tuple(items), tuple(strays))
+
+
+def table(folder: Path, place: Arranged, asked: Asked) -> Found:
+    """Images whose classes, of which several may hold at once, stand in a table.
+
+    Raises:
+        ReadError: the table cannot be read.
+        DataError: it lacks a column, or holds a class that is none of the set's.
+    """
+    facts = place.one
+    known = {one.told or one.name: at for at, one in enumerate(facts.classes)}
+    items, strays, parts = [], list(place.strays), {}
+    rows: dict[Path, dict[str, tuple[Sequence[str], str]]] = {}
+    for name, one in place.places.items():
+        path = one["table"]
+        row = rows.setdefault(path, {}) or _rows(path, facts)
+        rows[path] = row
+        told = row.get(one.words[facts.table.of]) if facts.table else None
+        if told is None:
+            strays += [Stray(file, f"is not in {path.name}") for file in one.imagery(_DATES)]
+            continue
+        classes, part = told
+        if lacking := [label for label in classes if label not in known]:
+            raise DataError(f"{path}: holds the class {lacking[0]!r}, which is none of {facts.title}")
+        items.append(_item(name, one, ClassIndexes(tuple(known[label] for label in classes), len(known), (path,))))
+        if (meant := facts.part(part)) is not None:
+            parts[name] = meant
+    return Found("classification", labels_of(facts), tuple(items), tuple(strays), parts)
+
+
+def _rows(path: Path, facts: Published) -> dict[str, tuple[Sequence[str], str]]:
+    """Classes and part by the name of an image."""
+    import pyarrow
+    import pyarrow.parquet
+
+    if facts.table is None:
+        raise DataError(f"{facts.title}: does not say how its table is to be read")
+    columns = [facts.table.name, facts.table.labels, facts.table.part]
+    try:
+        read = pyarrow.parquet.read_table(path, columns=columns)
+        names, labels, parts = (read.column(column).to_pylist() for column in columns)
+    except (OSError, pyarrow.ArrowException, KeyError) as error:
+        raise ReadError(f"{path}: cannot be read as a table of {', '.join(columns)}: {error}") from error
+    return {name: (tuple(label), part) for name, label, part in zip(names, labels, parts, strict=True)}
+
+
+def _item(name: str, one: Place, label: Label) -> Item:
+    images = one.imagery(_DATES)
+    dates = sum(bool(one.all(role)) for role in _DATES)
+    return Item(name, images, label, name, per_date=len(images) // dates)

@@ -1,0 +1,177 @@
+"""Each published set with a label for each image is read as it lies, with the classes and parts of its paper."""
+
+from __future__ import annotations
+
+import shutil
+from collections import Counter
+from pathlib import Path
+
+import numpy as np
+import pytest
+from typer.testing import CliRunner
+
+import swath.data
+from swath.cli import app
+from swath.data import IGNORE
+from swath.data.published.facts import published
+from swath.errors import DataError
+
+from . import published_single_made as made
+from .published_made import Real
+
+SINGLE = sorted(name for name, one in published().items() if "change" not in one.task)
+BY_NAME = {"resisc45", "massachusetts-buildings", "massachusetts-roads"}
+"""Sets that lie like others, so that something must name them."""
+PARTS = {
+    "eurosat": {"train": 2, "val": 1, "test": 1},
+    "eurosat-rgb": {},
+    "uc-merced": {},
+    "resisc45": {},
+    "firerisk": {"train": 7, "val": 7},
+    "loveda": {"train": 2, "val": 1},
+    "landcover-ai": {"train": 3, "val": 1, "test": 1},
+    "potsdam": {"train": 3, "test": 1},
+    "vaihingen": {"train": 3, "test": 1},
+    "massachusetts-buildings": {"train": 3, "val": 1, "test": 1},
+    "massachusetts-roads": {"train": 3, "val": 1, "test": 1},
+    "inria": {"train": 3, "val": 2},
+    "sen1floods11": {"train": 2, "val": 1, "test": 2},
+    "hls-burn-scars": {"train": 3, "val": 1},
+    "38-cloud": {},
+    "gid-15": {"train": 2, "val": 1},
+    "gid-5": {},
+    "isaid": {"train": 3, "val": 1},
+}
+BANDS = {
+    "eurosat": "B01 B02 B03 B04 B05 B06 B07 B08 B09 B10 B11 B12 B8A",
+    "potsdam": "red green blue nir",
+    "vaihingen": "nir red green",
+    "sen1floods11": "B01 B02 B03 B04 B05 B06 B07 B08 B8A B09 B10 B11 B12",
+    "hls-burn-scars": "B02 B03 B04 B8A B11 B12",
+    "38-cloud": "B4 B3 B2 B5",
+}
+
+
+def maker(name: str):
+    """What writes a set."""
+    return made.cloud_38 if name == "38-cloud" else getattr(made, name.replace("-", "_"))
+
+
+@pytest.fixture(scope="module")
+def real(own_data: Path) -> Real:
+    return Real(own_data)
+
+
+@pytest.fixture(scope="module")
+def folders(real: Real, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
+    """Each set in a folder that bears its name."""
+    root = tmp_path_factory.mktemp("single")
+    for name in SINGLE:
+        maker(name)(real, root / name)
+    return {name: root / name for name in SINGLE}
+
+
+@pytest.mark.parametrize("name", SINGLE)
+def test_a_copy_is_read_without_an_argument(folders, name):
+    data, one = swath.data.open(folders[name]), published()[name]
+    assert (data.layout, data.task) == (name, one.task)
+    assert data.published.title == one.title
+    assert {stray.why for stray in data.strays} <= {"without label"}
+    assert [label.name for label in data.classes] == [label.name for label in one.classes]
+    assert [label.colour for label in data.classes] == [label.colour for label in one.classes]
+    assert [band.name for band in data.bands] == BANDS.get(name, "red green blue").split()
+    assert data.gsd(data.items[0]) == pytest.approx(data.scene(data.items[0]).gsd or one.gsd)
+    for item in data.items[:6]:
+        sample = data.sample(item)
+        if one.task == "segmentation":
+            counted = Counter(sample.target.ravel().tolist())
+            assert {at: times for at, times in counted.items() if at != IGNORE} == data.counts(item)
+        else:
+            assert data.counts(item) == {sample.target: 1}
+
+
+@pytest.mark.parametrize("name", SINGLE)
+def test_only_what_lies_like_no_other_set_needs_no_name(folders, name, tmp_path):
+    folder = tmp_path / "copy of mine"
+    folder.symlink_to(folders[name], target_is_directory=True)
+    assert swath.data.open(folder, layout=name).layout == name
+    try:
+        found = swath.data.open(folder).layout
+    except DataError:  # no own folder lies like this
+        found = None
+    assert (found == name) == (name not in BY_NAME)
+
+
+@pytest.mark.parametrize("name", SINGLE)
+def test_parts_are_those_of_the_paper(folders, name):
+    assert dict(Counter(swath.data.open(folders[name]).parts.values())) == PARTS[name]
+
+
+@pytest.mark.parametrize("name", ["loveda", "landcover-ai", "potsdam", "vaihingen", "gid-15", "gid-5", "isaid"])
+def test_classes_are_where_they_were_drawn(folders, name, real):
+    data = swath.data.open(folders[name])
+    bare = {"loveda": 4, "potsdam": 2, "gid-15": 5, "gid-5": 5}.get(name, 0)
+    for number, item in enumerate(sorted(data.items, key=lambda item: item.images[0].stem)):
+        if name in ("potsdam", "vaihingen"):
+            number = {"2_10": 0, "3_11": 1, "6_7": 2, "2_13": 3, "1": 0, "11": 1, "13": 2, "2": 3}[
+                item.name.removeprefix("area")
+            ]
+        expected = real.land(number, 1).astype(int)
+        expected[:bare] = IGNORE
+        np.testing.assert_array_equal(data.sample(item).target, expected)
+
+
+@pytest.mark.parametrize("name", ["massachusetts-buildings", "massachusetts-roads", "38-cloud", "hls-burn-scars"])
+def test_yes_and_no_are_where_they_were_drawn(folders, name, real):
+    for number, item in enumerate(swath.data.open(folders[name]).items):
+        if name.startswith("massachusetts"):
+            number = int(item.name.split("_")[0][-1])
+        expected = made.building(real, number).astype(int)
+        expected[: 3 if name == "hls-burn-scars" else 0] = IGNORE
+        data = swath.data.open(folders[name])
+        np.testing.assert_array_equal(data.sample(item).target, expected)
+
+
+def test_bands_that_lie_apart_are_one_image(folders, real):
+    data = swath.data.open(folders["38-cloud"])
+    image = data.sample(data.items[1]).image
+    np.testing.assert_array_equal(image[0], real.bands(1, 1)[[2, 1, 0, 3]])
+
+
+def test_reflectance_that_is_stored_as_such_is_not_scaled_again(folders, real):
+    data = swath.data.open(folders["hls-burn-scars"])
+    assert set(data.units) == {"reflectance"}
+    np.testing.assert_allclose(data.sample(data.items[0]).image[0, 0], real.bands(0, 1)[0] / 1e4, rtol=1e-6)
+
+
+def test_radar_is_read_where_there_is_nothing_else(folders, tmp_path):
+    folder = tmp_path / "floods"
+    inner = folders["sen1floods11"] / "v1.1/data/flood_events/HandLabeled"
+    for role in ("S1Hand", "LabelHand"):
+        shutil.copytree(inner / role, folder / role)
+    data = swath.data.open(folder)
+    assert ([band.name for band in data.bands], set(data.units)) == (["VV", "VH"], {"db"})
+
+
+def test_whole_images_of_a_set_that_may_be_cut(folders, tmp_path):
+    folder = tmp_path / "mine"
+    for role in ("images", "masks"):
+        shutil.copytree(folders["landcover-ai"] / role, folder / role)
+    data = swath.data.open(folder)
+    assert (data.layout, [item.name for item in data.items]) == ("landcover-ai", ["M-33-7-A-d-2-3"])
+
+
+def test_some_classes_of_a_set_do_not_make_it_that_set(folders, tmp_path):
+    folder = tmp_path / "own"
+    for name in ("Forest", "River"):
+        shutil.copytree(folders["eurosat-rgb"] / "2750" / name, folder / name)
+    assert swath.data.open(folder).layout == "folders"
+
+
+def test_the_report_says_what_set_it_is(folders):
+    found = CliRunner().invoke(app, ["data", "inspect", str(folders["landcover-ai"])])
+    assert found.exit_code == 0, found.output
+    said = " ".join(found.output.split())
+    assert "LandCover.ai: 41 aerial images" in said
+    assert "CC BY-NC-SA 4.0" in said
+    assert "woodland" in said
