@@ -106,6 +106,14 @@ def predict(
     match_radiometry: Annotated[
         bool, typer.Option("--match-radiometry", help="Bring the other dates to the light of the first.")
     ] = False,
+    pairs: Annotated[
+        str | None,
+        typer.Option(
+            "--pairs",
+            metavar="consecutive|first",
+            help="Of a series: compare each date with the one before it, or with the first; a layer of change each.",
+        ),
+    ] = None,
     cluster: Annotated[
         str | None,
         typer.Option("--cluster", metavar="ADDRESS|local", help="A Dask scheduler, such as tcp://host:8786."),
@@ -149,6 +157,7 @@ def predict(
                     tta=tta,
                     coregister=coregister,
                     match_radiometry=match_radiometry,
+                    pairs=None if pairs is None else _choice("--pairs", pairs, ("consecutive", "first")),
                     cluster=cluster,
                     progress=bar,
                     **settled(match_bands, match_dates, gsd, units),
@@ -197,7 +206,9 @@ def _finish(
         found = product.transitions()
         rows = table("ha from", *(f">to {name}" for name in found.columns))
         for old, areas_to in found.iterrows():
-            rows.add_row(str(old), *(f"{hectares:,.1f}" for hectares in areas_to))
+            rows.add_row(
+                ": ".join(old) if isinstance(old, tuple) else str(old), *(f"{hectares:,.1f}" for hectares in areas_to)
+            )
         show(rows)
 
 

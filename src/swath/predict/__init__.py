@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     import torch
 
     from swath.models.model import Model
+    from swath.models.pairwise import Pairs
     from swath.predict.making import Progress
     from swath.predict.plan import Stitch
     from swath.predict.product import Product
@@ -49,6 +50,7 @@ def predict(
     tta: bool = False,
     coregister: bool | Sequence[Sequence[float]] = False,
     match_radiometry: bool | Sequence[Sequence[Sequence[float]]] = False,
+    pairs: Pairs | None = None,
     overwrite: bool = False,
     resume: bool = False,
     cluster: Any = None,
@@ -90,6 +92,9 @@ def predict(
             themselves, rows and columns in pixels per date.
         match_radiometry: bring the other dates to the light of the first, by a line per band through what did not
             change; or the lines themselves, gain and offset per date and band.
+        pairs: of a series of dates, for a model that compares two: compare each date with the one before it
+            (`consecutive`) or with the first (`first`). The map has a layer per pair; beside it lie the date at which
+            change was seen first and the number of pairs with change.
         overwrite: replace a map that is at `out`.
         resume: go on with what an earlier run left at `out`.
         cluster: address of a Dask scheduler, `local`, or a client; None: this process.
@@ -105,27 +110,34 @@ def predict(
         SwathError: the scene cannot be read or the map cannot be written.
     """
     from swath.errors import PredictError
+    from swath.models.pairwise import PAIRS
     from swath.predict.match import by_input, match
     from swath.predict.plan import Plan
     from swath.predict.prepare import Preparation
     from swath.predict.product import Product
     from swath.predict.progress import Status
     from swath.predict.run import Prediction
+    from swath.predict.series import by_pairs
     from swath.predict.skills import meant
     from swath.predict.work import Work
     from swath.scene.scene import Scene
-    from swath.tasks import OutputOptions
+    from swath.tasks import DatePair, OutputOptions
 
+    if pairs not in (None, *PAIRS):
+        raise PredictError(f"pairs={pairs!r}: give {' or '.join(map(repr, PAIRS))}, or leave it out for two dates")
     if precision not in ("auto", "float32", "bfloat16"):
         raise PredictError(f"precision={precision!r}: give 'auto', 'float32' or 'bfloat16'")
     ready = Preparation.of(scene, coregister, match_radiometry, settle.get("dates"))
-    model = meant(model, task, ready.of_scene(scene) if isinstance(scene, Scene) else scene, settle, progress)
+    model = meant(model, task, ready.of_scene(scene) if isinstance(scene, Scene) else scene, settle, progress, pairs)
     card, source = model.card, model.source
     scenes = by_input(scene, card)
     first = next(iter(scenes))
     scenes[first] = _cut(scenes[first], extent)
     feed = match({name: ready.of_scene(one) for name, one in scenes.items()}, card, **settle)
     feed = replace(feed, notes=(*feed.notes, *ready.notes), prepared=ready.options)
+    compared: tuple[DatePair, ...] = ()
+    if pairs is not None:
+        feed, compared = by_pairs(feed, pairs)
     # A scene that one tile holds has no seams, so it does not matter how far the network sees.
     alone = stitch == "auto" and not exact and max(feed.grid.shape) <= (tile or card.tile.size)
     if card.field is None and stitch != "blend" and not alone:
@@ -148,6 +160,7 @@ def predict(
         confidence=confidence,
         threshold=threshold,
         spread=tta or (plan.stitch == "blend" and not alone),
+        pairs=compared,
     )
     named = None if device is None else [device] if not isinstance(device, list | tuple) else device
     work = Work(
@@ -162,7 +175,7 @@ def predict(
         device=None if named is None else tuple(str(one) for one in named),
         plain=exact,
     )
-    asked: dict[str, Any] = {} if task is None else {"task": task}
+    asked: dict[str, Any] = ({} if task is None else {"task": task}) | ({} if pairs is None else {"pairs": pairs})
     asked |= {
         "stitch": stitch,
         "exact": exact,

@@ -13,6 +13,7 @@ from odc.geo.geobox import GeoBox
 from swath.errors import GridError, PredictError
 from swath.scene.reader import Roi
 from swath.scene.write import Layer
+from swath.tasks.pairs import is_of_pairs
 from swath.tasks.task import MAIN
 
 if TYPE_CHECKING:
@@ -89,7 +90,7 @@ def class_areas(grid: GeoBox, layers: Sequence[Layer], blocks: Iterable[tuple[Ro
 def class_transitions(
     grid: GeoBox, files: Mapping[str, Sequence[Layer]], blocks: Iterable[tuple[Roi, Mapping[str, NDArray[Any]]]]
 ) -> pd.DataFrame:
-    """Area that went from one class to another, ha; see `Product.transitions`.
+    """Area that went from one class to another, ha; see `Product.transitions`. Of several pairs, of each.
 
     Raises:
         GridError: the grid has no CRS, so that pixels have no size.
@@ -105,20 +106,21 @@ def class_transitions(
     cells = cell_areas(grid)
     if cells is None:
         raise GridError("the map has no CRS, so its pixels have no area; count them: product.stored()")
-    (main,), (layer,) = files[MAIN], files["from"]
-    classes = dict(layer.classes or {})
-    changed = max(main.classes or {1: ""})
-    totals = np.zeros((len(classes), len(classes)))
+    classes = dict(files["from"][0].classes or {})
+    totals = np.zeros((len(files[MAIN]), len(classes), len(classes)))
     for (rows, _), numbers in blocks:
-        seen = numbers[MAIN][0] != main.nodata
-        before = numbers["from"][0]
-        after = np.where(numbers[MAIN][0] == changed, numbers["to"][0], before)
-        for i, old in enumerate(classes):
-            was = seen & (before == old)
-            for j, new in enumerate(classes):
-                totals[i, j] += float((was & (after == new)).sum(axis=1) @ cells[rows]) / _HECTARE
+        for main, map_, before, to, total in zip(
+            files[MAIN], numbers[MAIN], numbers["from"], numbers["to"], totals, strict=True
+        ):
+            after = np.where(map_ == max(main.classes or {1: ""}), to, before)
+            for i, old in enumerate(classes):
+                was = (map_ != main.nodata) & (before == old)
+                for j, new in enumerate(classes):
+                    total[i, j] += float((was & (after == new)).sum(axis=1) @ cells[rows]) / _HECTARE
     names = list(classes.values())
-    return pd.DataFrame(totals, index=pd.Index(names, name="from"), columns=pd.Index(names, name="to"))
+    index, columns = pd.Index(names, name="from"), pd.Index(names, name="to")
+    tables = {layer.name: pd.DataFrame(total, index, columns) for layer, total in zip(files[MAIN], totals, strict=True)}
+    return pd.concat(tables, names=["pair"]) if is_of_pairs(files) else next(iter(tables.values()))
 
 
 def _from_equator(latitudes: NDArray[np.float64], a: float, b: float) -> NDArray[np.float64]:

@@ -16,6 +16,7 @@ from torch import Tensor
 from swath.errors import PredictError
 from swath.models.calling import call_network
 from swath.models.model import Model
+from swath.tasks.pairs import OfPairs
 from swath.tasks.task import Task
 
 Precision = Literal["float32", "bfloat16"]
@@ -132,7 +133,8 @@ class Forward:
         while len(answers) < len(batch):
             chunk = min(size, self._most)
             try:
-                answers += self._run(batch[len(answers) : len(answers) + chunk], chunk)
+                part = batch[len(answers) : len(answers) + chunk]
+                answers += map(self._seen, self._run(part, chunk), part)
             except (RuntimeError, MemoryError) as error:
                 if not out_of_memory(error):
                     raise
@@ -167,6 +169,19 @@ class Forward:
                 Answer(*(part.cpu().numpy() for part in (total / len(self._views), low, high)))
                 for total, low, high in merged
             ]
+
+    def _seen(self, answer: Answer, tile: Sequence[Array]) -> Answer:
+        """The answer without what is said of pairs of dates of which one was not seen; pixels are as many as seen."""
+        if not isinstance(self._task, OfPairs):
+            return answer
+        blank = self._task.unseen(tile[0], len(answer.mean))
+
+        def hidden(part: Array) -> Array:
+            return np.where(blank, np.float32(np.nan), part)
+
+        if answer.low is None or answer.high is None:
+            return Answer(hidden(answer.mean))
+        return Answer(hidden(answer.mean), hidden(answer.low), hidden(answer.high))
 
     def _input(self, tiles: Sequence[Array], which: int, size: int) -> Tensor:
         values = torch.from_numpy(np.stack(tiles)).to(self.device, non_blocking=True)

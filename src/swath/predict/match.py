@@ -158,7 +158,7 @@ def _for(given: Input, key: str, value: Any, card: Card) -> Any:
 def _fit(scene: Scene, given: Input, card: Card, bands: Any, gsd: Any, dates: Any, units: Any) -> _Fit:
     paired = pair_bands(scene, given, bands)
     measured = check_units(scene, given, paired.picks, units)
-    times, late, remarks = _dates(scene, given, dates, pair=card.task == "segmentation")
+    times, late, remarks = _dates(scene, given, dates, card.task)
     whole = uncut(scene)
     scale = fit_gsd(whole.gsd, given.gsd, gsd)
     every = given.dates.given != "axis" or card.task in ("change", "semantic-change")
@@ -175,8 +175,8 @@ def _fit(scene: Scene, given: Input, card: Card, bands: Any, gsd: Any, dates: An
     return _Fit(used, given, paired.picks, measured.sources, every, scale, problems, notes)
 
 
-def _dates(scene: Scene, given: Input, asked: Any, *, pair: bool = False) -> tuple[list[int], list[str], list[str]]:
-    """Positions of the dates to take, in the order of time; problems; notes. `pair`: two could be compared."""
+def _dates(scene: Scene, given: Input, asked: Any, task: str) -> tuple[list[int], list[str], list[str]]:
+    """Positions of the dates to take, in the order of time; problems; notes."""
     try:
         picks = list(range(len(scene.dates))) if asked is None else scene.date_indexes(asked)
     except SwathError as error:
@@ -198,7 +198,11 @@ def _dates(scene: Scene, given: Input, asked: Any, *, pair: bool = False) -> tup
         return picks, [f"{has}: open all of them as one scene, swath.open(FIRST, SECOND, ...){wider}"], notes
     most = rule.max or count
     some = np.unique(np.linspace(0, count - 1, most).round().astype(int)) if most > 1 else [count - 1]
-    also = ", or compare what it sees at both, task='change'" if pair and most == 1 and count == 2 else ""
+    also = (
+        ", or compare what it sees at both, task='change'" if task == "segmentation" and (most, count) == (1, 2) else ""
+    )
+    if "change" in task and most == 2:
+        also = ", or compare each with the next, pairs='consecutive', or with the first, pairs='first' (`--pairs`)"
     return picks, [f"{has}: say which, such as dates={[picks[k] for k in some]}{also}"], notes
 
 

@@ -12,6 +12,7 @@ import numpy as np
 
 from swath.scene.look import ClassMap, look
 from swath.scene.scene import Scene
+from swath.tasks.pairs import FIRST, is_of_pairs
 from swath.tasks.task import MAIN
 
 if TYPE_CHECKING:
@@ -30,17 +31,19 @@ def picture(
     size: int = 1000,
     **options: Any,
 ) -> Figure:
-    """See `Product.look`. Of two classes the first, which says no, is left clear."""
-    layer = product.files[MAIN][0]
+    """See `Product.look`. Of two classes the first, which says no, is left clear; of pairs of dates, no change."""
+    of_pairs = is_of_pairs(product.files)
+    key = FIRST if of_pairs else MAIN
+    layer = product.files[key][0]
     beneath = scene or product.scene
     if not layer.classes or beneath is None:
         return look(as_scene(product), path, size=size, **({"bands": layer.name} | options))
     shape = _shrunken(product.shape, size)
-    reader = product.reader(MAIN)
+    reader = product.reader(key)
     whole = (slice(0, product.shape[0]), slice(0, product.shape[1]))
     values, valid = reader.read(whole, [0], shape)
     labels = [(value, name, (layer.colours or {}).get(value, "#d55e00")) for value, name in layer.classes.items()]
-    clear = (labels[0][0],) if len(labels) == 2 else ()
+    clear = (labels[0][0],) if len(labels) == 2 or of_pairs else ()
     overlay = ClassMap(values[0], product.grid.zoom_to(shape), labels, valid[0], opacity, clear)
     dates = {"dates": [len(beneath.dates) - 1]} if len(beneath.dates) > 1 else {}
     return look(beneath, path, overlay=overlay, size=size, **(dates | options))

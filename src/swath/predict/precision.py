@@ -58,7 +58,7 @@ def fitting_precision(work: Work) -> Precision:
     full, half = work.forward(device, "float32"), work.forward(device, "bfloat16", own=True)
     part = _part(work, tile)
     chosen: Precision = "float32"
-    if _seconds(half, part) < _FASTER * _seconds(full, part) and _agreement(full, half, tile) >= SAME:
+    if _seconds(half, part) < _FASTER * _seconds(full, part) and _agreement(work, full, half, tile) >= SAME:
         chosen = "bfloat16"
     remember("precision", key, chosen)
     return chosen
@@ -119,8 +119,11 @@ def _seconds(forward: Forward, tile: list[Array]) -> float:
             return best
 
 
-def _agreement(full: Forward, half: Forward, tile: list[Array]) -> float:
-    one, other = (forward([tile], 1)[0].mean.argmax(axis=0) for forward in (full, half))
+def _agreement(work: Work, full: Forward, half: Forward, tile: list[Array]) -> float:
+    """Share of the answers that are the same; of several pairs of dates each has its own."""
+    pairs = max(1, len(work.options.pairs))
+    means = (forward([tile], 1)[0].mean for forward in (full, half))
+    one, other = (mean.reshape(pairs, -1, *mean.shape[1:]).argmax(axis=1) for mean in means)
     return float(np.mean(one == other))
 
 

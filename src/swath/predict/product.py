@@ -205,6 +205,8 @@ class Product:
     def transitions(self) -> pd.DataFrame:
         """Area in ha that went from one class (rows) to another (columns); what is unchanged is on the diagonal.
 
+        Where dates were compared two by two, rows are told apart by the pair besides.
+
         Raises:
             GridError: the grid has no CRS, so that pixels have no size.
             PredictError: the map is none of semantic change.
@@ -243,13 +245,14 @@ class Product:
             path: `.gpkg`, `.parquet`, `.geojson` or `.fgb`.
             overwrite: replace what is there.
             options: `shapes`: `areas`, polygons of each class with `class`, `name`, `area_m2` (of the pixels, on the
-                ellipsoid for grids in degrees) and mean `confidence`, and of semantic change parted by the classes
-                `from` and `to`; `boxes` or `points`, one for each pixel that
-                has an answer with what each file says of it; None: boxes where pixels are tiles of the scene, else
-                areas. `classes`: those wanted, by name or number; None: all. `simplify`: metres (pixels without a CRS)
-                by which outlines may be simplified; borders that two polygons share stay shared. `min_area`: m²
-                (pixels without a CRS); smaller polygons join the neighbour with the longest common border, and are left
-                out where they have none. `block`: side of the blocks that are worked on, in pixels.
+                ellipsoid for grids in degrees) and mean `confidence`, of semantic change parted by the classes `from`
+                and `to`, and where dates were compared two by two, of each pair with its name, `pair`; `boxes` or
+                `points`, one for each pixel that has an answer with what each file says of it; None: boxes where
+                pixels are tiles of the scene, else areas. `classes`: those wanted, by name or number; None: all.
+                `simplify`: metres (pixels without a CRS) by which outlines may be simplified; borders that two
+                polygons share stay shared. `min_area`: m² (pixels without a CRS); smaller polygons join the neighbour
+                with the longest common border, and are left out where they have none. `block`: side of the blocks that
+                are worked on, in pixels.
 
         Returns:
             The path; its record lies beside it.

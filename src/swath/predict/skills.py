@@ -12,10 +12,19 @@ from swath.models import registry
 from swath.models.compare import Compared, compare
 from swath.models.fitted import fit
 from swath.models.model import Model
+from swath.models.pairwise import Pairs, pairs_of, pairwise
 from swath.predict.feed import uncut
 from swath.predict.match import match
 from swath.predict.progress import Progress, Status
 from swath.scene.scene import Scene
+
+
+def is_fitted(model: Model | str | Path) -> bool:
+    """Whether this is the name of a method that is fitted to each scene anew."""
+    if isinstance(model, Model):
+        return False
+    name = os.fspath(model)
+    return name in registry.names() and registry.find(name).fitted
 
 
 def meant(
@@ -24,8 +33,11 @@ def meant(
     scene: Scene | Sequence[Scene] | Mapping[str, Scene],
     settle: Mapping[str, Any],
     progress: Progress | None = None,
+    pairs: Pairs | None = None,
 ) -> Model:
     """The model that is meant, with one skill; a method that is fitted to scenes is fitted to the whole of this one.
+
+    With `pairs` it compares the dates of a series two by two.
 
     Raises:
         CardError: there is no such model.
@@ -33,18 +45,41 @@ def meant(
     """
     if not isinstance(model, Model):
         name = os.fspath(model)
-        if name in registry.names() and registry.find(name).fitted:
+        if is_fitted(name):
             if progress is not None:
                 progress(Status.before(f"fitting {name} to the scene"))
-            model = fit(name, _compared(scene, name, settle))
+            whole = _compared(scene, name, settle)
+            if pairs is not None:
+                every = [fit(name, whole.select(dates=list(two))) for two in _in_time(whole, pairs)]
+                return fitting_skill(pairwise(every, pairs), task, scene, settle)
+            model = fit(name, whole)
         else:
             model = registry.load(name)
     tasks = {card.task for card in model.cards}
     if task in ("change", "semantic-change") and task not in tasks and "segmentation" in tasks:
         names = [card.name for card in model.cards if card.task == "segmentation"]
         both = [compare(model.skill(name), cast("Compared", task)) for name in names]
-        return _one_of(both, names, scene, settle)
-    return fitting_skill(model, task, scene, settle)
+        return _one_of(_by_pairs(both, pairs), names, scene, settle)
+    return fitting_skill(model, task, scene, settle, pairs)
+
+
+def _by_pairs(skills: Sequence[Model], pairs: Pairs | None) -> Sequence[Model]:
+    return skills if pairs is None else [pairwise([one], pairs) for one in skills]
+
+
+def _in_time(scene: Scene, pairs: Pairs) -> list[tuple[int, int]]:
+    """Positions of the dates of each pair, in the order of time where it is known.
+
+    Raises:
+        MatchError: the scene has a single date.
+    """
+    count = len(scene.dates)
+    if count < 2:
+        raise MatchError(f"pairs={pairs!r} compares dates, and the scene has {count}; open all of them as one scene")
+    order = list(range(count))
+    if all(date is not None for date in scene.dates):
+        order.sort(key=lambda t: str(scene.dates[t]))
+    return [(order[before], order[after]) for before, after in pairs_of(count, pairs)]
 
 
 def _compared(scene: Scene | Sequence[Scene] | Mapping[str, Scene], name: str, settle: Mapping[str, Any]) -> Scene:
@@ -59,7 +94,11 @@ def _compared(scene: Scene | Sequence[Scene] | Mapping[str, Scene], name: str, s
 
 
 def fitting_skill(
-    model: Model, task: str | None, scene: Scene | Sequence[Scene] | Mapping[str, Scene], settle: Mapping[str, Any]
+    model: Model,
+    task: str | None,
+    scene: Scene | Sequence[Scene] | Mapping[str, Scene],
+    settle: Mapping[str, Any],
+    pairs: Pairs | None = None,
 ) -> Model:
     """The model with the one skill that is for the task and takes the scene.
 
@@ -68,6 +107,7 @@ def fitting_skill(
         task: what is asked; None: anything.
         scene: what is to be looked at.
         settle: what settles a scene that does not fit at once, see `match`.
+        pairs: which dates of a series are compared two by two; None: it has as many as the model takes.
 
     Raises:
         PredictError: no skill is for the task, or several are and take the scene.
@@ -77,7 +117,8 @@ def fitting_skill(
     if not asked:
         tasks = ", ".join(dict.fromkeys(card.task for card in model.cards))
         raise PredictError(f"{model.card.name} was made for {tasks}, not for {task}; leave out task=, or take another")
-    return _one_of(asked, [card.name for card in model.cards if task in (None, card.task)], scene, settle)
+    names = [one.card.name for one in asked]
+    return _one_of(_by_pairs(asked, pairs), names, scene, settle)
 
 
 def _one_of(

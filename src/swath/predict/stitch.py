@@ -6,6 +6,7 @@ was first. Where cells have one source each, nothing is kept and nothing is summ
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -55,6 +56,8 @@ class Stitcher:
     ) -> None:
         self._plan = plan
         self._kind = card.output.kind
+        count = len(card.output.classes)
+        self._channels = 2 + 2 * count if self._kind == "semantic-change" else count
         self._waiting = {cell: len(list(plan.sources(cell))) for cell in cells}
         self._parts: dict[Index, list[tuple[Index, list[Ticket]]]] = {}
         self._valid: dict[Index, NDArray[np.bool_]] = {}
@@ -131,9 +134,19 @@ class Stitcher:
         return moved(common, own), down[:, None] * along[None, :]
 
     def _spread(self, cell: Index, mean: Array, parts: list[tuple[Index, list[Array]]]) -> Array | None:
-        """Most less least that was said of the answered class's probability, or of any value where there are none."""
+        """Most less least that was said of the answered class's probability, or of any value where there are none.
+
+        Of several pairs of dates each has an answer of its own, and the largest disagreement is told.
+        """
         if self._kind == "embedding" or (len(parts) == 1 and len(parts[0][1]) == 1):
             return None
+        step = self._channels or len(mean)
+        gaps = [self._gap(cell, mean, parts, slice(first, first + step)) for first in range(0, len(mean), step)]
+        return np.asarray(functools.reduce(np.fmax, gaps))
+
+    def _gap(self, cell: Index, mean: Array, parts: list[tuple[Index, list[Array]]], own: slice) -> Array:
+        """Of the channels `own`, which belong together."""
+        mean = mean[own]
         # Of classes only the answered one is looked at, which spares most of the work.
         best = None if self._kind in ("values", "semantic-change") else most_likely(mean)[0][None]
         planes = mean if best is None else mean[:1]
@@ -144,7 +157,7 @@ class Stitcher:
                 (low, np.minimum, arrays[min(1, len(arrays) - 1)]),
                 (high, np.maximum, arrays[-1]),
             ):
-                seen = array if best is None else np.take_along_axis(array, best[:, *where], axis=0)
+                seen = array[own] if best is None else np.take_along_axis(array[own], best[:, *where], axis=0)
                 merge(bound[:, *where], seen, out=bound[:, *where])
         gap = np.maximum(high - low, 0)
         return np.asarray(gap[:2].max(axis=0) if self._kind == "semantic-change" else gap.max(axis=0))

@@ -21,6 +21,7 @@ from swath.predict.stitch import Cell
 from swath.predict.stream import read_inputs, stream
 from swath.scene.write import Layer
 from swath.tasks import OutputOptions, Task, task_for
+from swath.tasks.pairs import OfPairs
 from swath.tasks.task import Files
 
 Arrays = dict[str, NDArray[Any]]
@@ -81,7 +82,8 @@ class Work:
     @property
     def task(self) -> Task:
         """What is asked."""
-        return task_for(self.model.card)
+        task = task_for(self.model.card)
+        return OfPairs(task, self.options.pairs) if self.options.pairs else task
 
     @property
     def files(self) -> Files:

@@ -17,6 +17,15 @@ def mask_mode(flags: Sequence[MaskFlags]) -> str:
     return "mask" if MaskFlags.per_dataset in flags or MaskFlags.alpha in flags else "values"
 
 
+def _palette(dataset: Any, i: int) -> dict[int, tuple[int, int, int, int]]:
+    """Colours of the `i`-th band; none where GDAL says that it has a palette and does not keep it, as of a second band."""
+    try:
+        found: dict[int, tuple[int, int, int, int]] = dataset.colormap(i + 1)
+    except ValueError:
+        return {}
+    return found
+
+
 def stored_band(dataset: Any, i: int) -> Stored:
     """The `i`-th band of a rasterio dataset, counted from 0; wavelengths in nm."""
     tags = dataset.tags(i + 1)
@@ -24,9 +33,7 @@ def stored_band(dataset: Any, i: int) -> Stored:
     colours = None
     if interpretation == ColorInterp.palette:
         colours = {
-            value: f"#{r:02x}{g:02x}{b:02x}"
-            for value, (r, g, b, a) in dataset.colormap(i + 1).items()
-            if a or r or g or b
+            value: f"#{r:02x}{g:02x}{b:02x}" for value, (r, g, b, a) in _palette(dataset, i).items() if a or r or g or b
         }
         if all(colour == f"#{value:02x}{value:02x}{value:02x}" for value, colour in colours.items()):
             # A ramp of greys is a picture, however the file calls it.

@@ -1,5 +1,5 @@
 """Tasks: what is asked of a network, how its answer becomes layers of a map, and how it is held against labels."""
 
-from swath.tasks.task import OutputOptions, Task, TrainedTask, task_for, trained_task
+from swath.tasks.task import DatePair, OutputOptions, Task, TrainedTask, task_for, trained_task
 
-__all__ = ["OutputOptions", "Task", "TrainedTask", "task_for", "trained_task"]
+__all__ = ["DatePair", "OutputOptions", "Task", "TrainedTask", "task_for", "trained_task"]

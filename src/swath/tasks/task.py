@@ -32,6 +32,18 @@ Arrays = dict[str, NDArray[np.generic]]
 
 
 @dataclass(frozen=True)
+class DatePair:
+    """Two dates of a series that are compared: their positions, and what they are called."""
+
+    before: int
+    after: int
+    names: tuple[str, str]
+
+    def __str__(self) -> str:
+        return " to ".join(self.names)
+
+
+@dataclass(frozen=True)
 class OutputOptions:
     """Which files a product has.
 
@@ -47,6 +59,8 @@ class OutputOptions:
     """Probability above which the answer is yes, where there are two classes; None: as the card says."""
     spread: bool = False
     """Whether there is a disagreement to be kept (of overlapping tiles, or of flipped and turned images)."""
+    pairs: tuple[DatePair, ...] = ()
+    """The pairs of dates that the network compares, where it is given a series."""
 
     def __post_init__(self) -> None:
         if self.probabilities not in (True, False, "float32"):

@@ -27,12 +27,15 @@ class FromTo:
     main: Layer
     classes: Mapping[int, str]
 
+    index: int = 0
+    """Position of the layer, where there is one per pair of dates."""
+
     @classmethod
-    def of(cls, files: Files) -> FromTo | None:
-        """That of a map; None where it does not tell the classes at both dates."""
+    def of(cls, files: Files, index: int = 0) -> FromTo | None:
+        """That of a layer of a map; None where it does not tell the classes at both dates."""
         if not set(KEYS) <= set(files):
             return None
-        return cls(files[MAIN][0], dict(files["from"][0].classes or {}))
+        return cls(files[MAIN][index], dict(files["from"][index].classes or {}), index)
 
     @property
     def changed(self) -> int:
@@ -41,9 +44,9 @@ class FromTo:
 
     def numbers(self, stored: Mapping[str, NDArray[Any]]) -> NDArray[np.int64]:
         """Numbers of pixels `[h, w]`, of the stored ones of the map's files."""
-        main = stored[MAIN][0].astype(np.int64)
+        main = stored[MAIN][self.index].astype(np.int64)
         values = np.array(sorted(self.classes))
-        before, after = (np.searchsorted(values, stored[key][0]).clip(0, len(values) - 1) for key in KEYS)
+        before, after = (np.searchsorted(values, stored[key][self.index]).clip(0, len(values) - 1) for key in KEYS)
         numbers = np.where(main == self.changed, self.changed + 1 + before * len(values) + after, main)
         return np.asarray(numbers, dtype=np.int64)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Collection, Iterator
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -16,6 +17,7 @@ from swath.predict.vectors.regions import NOTHING, Window
 from swath.predict.vectors.sieve import Sieve
 from swath.predict.vectors.whole import SIDE, whole_polygons
 from swath.scene.place import ground_resolution
+from swath.tasks.pairs import is_of_pairs
 from swath.tasks.task import MAIN
 
 if TYPE_CHECKING:
@@ -42,7 +44,7 @@ def frames_of(
         PredictError: the map has no classes, no such class, or options contradict each other.
     """
     layers = product.files[MAIN]
-    is_map = len(layers) == 1 and bool(layers[0].classes)
+    is_map = (len(layers) == 1 or is_of_pairs(product.files)) and bool(layers[0].classes)
     kind = shapes or ("areas" if is_map and not product.is_of_tiles else "boxes")
     if kind not in ("areas", "boxes", "points"):
         raise PredictError(f"shapes={shapes!r}: give 'areas', 'boxes' or 'points'")
@@ -55,25 +57,30 @@ def frames_of(
         raise PredictError(f"simplify= and min_area= are for areas, and shapes are {kind}; leave them out")
     wanted = _numbers(product, classes)
     if kind == "areas":
-        return _areas(product, wanted, simplify, min_area, block)
+        return itertools.chain.from_iterable(
+            _areas(product, index, wanted, simplify, min_area, block) for index in range(len(layers))
+        )
     return pixel_frames(lambda window: _columns(product, window, wanted), product.grid, points=kind == "points")
 
 
 def _areas(
-    product: Product, wanted: set[int] | None, simplify: float, min_area: float, block: int
+    product: Product, index: int, wanted: set[int] | None, simplify: float, min_area: float, block: int
 ) -> Iterator[gpd.GeoDataFrame]:
-    (layer,) = product.files[MAIN]
+    """Polygons of a layer of the map; of several pairs of dates there is one for each."""
+    layer, of_pairs = product.files[MAIN][index], is_of_pairs(product.files)
     has_confidence = CONFIDENCE in product.files
+    # Of semantic change the confidence has several layers for each of the map's; the first is that of change.
+    sure = index * (len(product.files[CONFIDENCE]) // len(product.files[MAIN])) if has_confidence else 0
     keys = [MAIN, CONFIDENCE] if has_confidence else [MAIN]
-    pairs = FromTo.of(product.files)
+    pairs = FromTo.of(product.files, index)
     if pairs is not None:
         keys, wanted = [*keys, *KEYS], pairs.wanted(wanted)
 
     def read(window: Window) -> tuple[NDArray[np.int32], NDArray[np.generic] | None]:
         found = product.stored(window, keys)
-        numbers = found[MAIN][0].astype(np.int64) if pairs is None else pairs.numbers(found)
-        classes = np.where(found[MAIN][0] == layer.nodata, NOTHING, numbers).astype(np.int32)
-        return classes, found[CONFIDENCE][0] if has_confidence else None
+        numbers = found[MAIN][index].astype(np.int64) if pairs is None else pairs.numbers(found)
+        classes = np.where(found[MAIN][index] == layer.nodata, NOTHING, numbers).astype(np.int32)
+        return classes, found[CONFIDENCE][sure] if has_confidence else None
 
     product.make()
     cells = cell_areas(product.grid)
@@ -86,6 +93,8 @@ def _areas(
     names = layer.classes or {}
     plain: dict[str, dict[int, Any]] = {"class": {value: value for value in names}, "name": dict(names)}
     columns = plain if pairs is None else pairs.columns()
+    if of_pairs:
+        columns = {"pair": dict.fromkeys(columns["class"], layer.name), **columns}
     return area_frames(found, product.grid, columns, in_metres=cells is not None, confidence=scale)
 
 
