@@ -207,6 +207,25 @@ def test_change_between_two_dates(own_data: Path, tmp_path: Path) -> None:
     assert stricter["recall"] == pytest.approx(sklearn.recall_score(truth, likely[:, 1] > np.float32(0.9)))
 
 
+def test_a_method_is_fitted_to_each_scene_by_itself(own_data: Path, tmp_path: Path) -> None:
+    for number, corner in enumerate(CORNERS[:2]):
+        for date, year in (("A", 2015), ("B", 2018)):
+            crop(own_data / f"paris_{year}.tif", tmp_path / date / f"{number}.tif", corner)
+        mask(tmp_path / "B" / f"{number}.tif", tmp_path / "label" / f"{number}.tif", 2)
+    data = opened(tmp_path, classes=None)
+    found = swath.evaluate("cva", data, split="all", out=tmp_path / "report")
+    pairs = [(np.asarray(data.sample(item).target), swath.predict(data.scene(item), "cva")) for item in data.items]
+    truth, answer = (
+        np.concatenate(parts) for parts in zip(*((t[t >= 0], p.read()[0][0][t >= 0]) for t, p in pairs), strict=True)
+    )
+    assert found["f1"] == pytest.approx(sklearn.f1_score(truth, answer))
+    assert 0.1 < found["f1"] < 0.9
+    assert "cva was fitted to each scene by itself, without its labels" in found.describe()
+    assert json.loads((tmp_path / "report" / "report.json").read_text())["weights"] == ""
+    with pytest.raises(TrainError, match="say split='all'"):
+        swath.evaluate("cva", data)
+
+
 def test_images_of_a_class_are_judged_by_the_mean_of_their_tiles(own_data: Path, tmp_path: Path) -> None:
     for number, corner in enumerate(CORNERS):
         crop(own_data / "paris_2018.tif", tmp_path / NAMES[number % 3] / f"{number}.tif", corner)

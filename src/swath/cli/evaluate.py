@@ -70,13 +70,13 @@ def evaluate(
         return
     from swath.cli.predict import settled
     from swath.models.registry import load
+    from swath.predict.skills import is_fitted
     from swath.train.evaluate import evaluate as run
 
-    loaded = load(model)
-    tasks = {card.task for card in loaded.cards}
-    data = open_data(
-        folder, task or (loaded.task if len(tasks) == 1 else None), layout, classes, ignore, label_field, sensor, bands
-    )
+    loaded = model if is_fitted(model) else load(model)
+    tasks = {"change"} if isinstance(loaded, str) else {card.task for card in loaded.cards}
+    only = next(iter(tasks)) if len(tasks) == 1 else None
+    data = open_data(folder, task or only, layout, classes, ignore, label_field, sensor, bands)
     given: dict[str, Any] = {
         "threshold": threshold,
         "device": None if device is None else split(device),

@@ -22,7 +22,7 @@ from swath.data import open as open_data
 from swath.errors import MatchError, SwathError, TrainError
 from swath.models.model import Model
 from swath.models.registry import load
-from swath.predict.skills import fitting_skill
+from swath.predict.skills import fitting_skill, is_fitted, meant
 from swath.scene.look_pixels import make_picture, nearest_pixels
 from swath.scene.write.atomic import check_target
 from swath.tasks import trained_task
@@ -64,7 +64,8 @@ def evaluate(
     the card's size, never resized; the mean of the tiles' probabilities decides.
 
     Args:
-        model: a model, a registered name, or the path of a weight file; `NAME:SKILL` names one of several skills.
+        model: a model, a registered name, or the path of a weight file; `NAME:SKILL` names one of several skills. A
+            method that needs no labels, such as `irmad`, is fitted to each scene by itself.
         data: labelled places, or their folder.
         split: `train`, `val`, `test`, or `all`.
         split_file: which places that are; None: as the folder is divided, or as the model's training divided it.
@@ -91,24 +92,32 @@ def evaluate(
         raise TrainError(f"{wrong[0]}= means nothing to an evaluation; leave it out")
     if out is not None:
         check_target(Path(out) / "report.txt" if Path(out).is_dir() else out, overwrite=True)
-    model = model if isinstance(model, Model) else load(os.fspath(model))
-    dataset = _opened(data, task or (model.task if len({card.task for card in model.cards}) == 1 else None), open_with)
+    method: str | None = None
+    if is_fitted(model):
+        method = str(model)
+        dataset = _opened(data, task or "change", open_with)
+        model = _of_some_scene(method, dataset, settle)
+    else:
+        model = model if isinstance(model, Model) else load(os.fspath(model))
+        only = model.task if len({card.task for card in model.cards}) == 1 else None
+        dataset = _opened(data, task or only, open_with)
     model, classes = _skill(model, dataset, match_classes, settle)
     if "threshold" in settle:
         output = model.card.output.model_dump() | {"threshold": settle["threshold"]}
         model = model.with_card(output=output)
     part, words = part_of(dataset, split, split_file, model)
     options = {"precision": "float32"} | settle
-    counted, cases, notes = _count(part, model, classes, options, worst, progress)
+    counted, cases, notes = _count(part, model, method, classes, options, worst, progress)
     first, *others = (one.metrics for one in counted)
     pooled = first.of_row(np.sum([one.row() for one in (first, *others)], axis=0))
-    said = [*dataset.notes, *(classes.notes if classes else ()), *notes, *few_scenes(len(counted))]
+    fitted = [] if method is None else [f"{method} was fitted to each scene by itself, without its labels"]
+    said = [*fitted, *dataset.notes, *(classes.notes if classes else ()), *notes, *few_scenes(len(counted))]
     places = {one.place for one in counted}
     if 1 < len(places) < len(counted):
         said.append(f"{len(counted)} scenes lie in {len(places)} places; intervals take scenes as if each were its own")
     found = Evaluation(
         card=model.card,
-        weights=model.hash,
+        weights=model.hash if method is None else "",
         data=f"{dataset.name} {split}" if split != "all" else dataset.name,
         split=words,
         scenes=tuple(counted),
@@ -145,6 +154,24 @@ def _opened(data: Dataset | str | Path, task: str | None, told: Mapping[str, Any
     return data
 
 
+def _of_some_scene(method: str, dataset: Dataset, settle: Mapping[str, Any]) -> Model:
+    """A method fitted to the first scene that it can be fitted to, whose card speaks for all.
+
+    Raises:
+        SwathError: there is none; why the first one is none.
+    """
+    problem: SwathError | None = None
+    told = {key: value for key, value in settle.items() if key in ("bands", "dates", "gsd", "units")}
+    for item in dataset.items:
+        try:
+            model = meant(method, None, dataset.scene(item), told)
+        except SwathError as error:
+            problem = problem or error
+            continue
+        return model.with_card(notes=("fitted to each scene without labels",))
+    raise problem or TrainError(f"{dataset.name}: holds no scenes")
+
+
 def _skill(
     model: Model, dataset: Dataset, said: Mapping[str, str | None] | None, settle: Mapping[str, Any]
 ) -> tuple[Model, ClassMatch | None]:
@@ -171,6 +198,7 @@ def _skill(
 def _count(
     dataset: Dataset,
     model: Model,
+    method: str | None,
     classes: ClassMatch | None,
     options: Mapping[str, Any],
     worst: int,
@@ -190,7 +218,7 @@ def _count(
             unlabelled += 1
             continue
         try:
-            counted = count_scene(dataset, item, model, task, classes, options)
+            counted = count_scene(dataset, item, model, task, classes, options, method)
         except SwathError as error:
             failed[item.name] = error
             continue

@@ -64,8 +64,18 @@ def count_scene(
     task: TrainedTask,
     classes: ClassMatch | None,
     options: Mapping[str, Any],
+    method: str | None = None,
 ) -> Counted:
     """Predict a scene as a whole and count its answers.
+
+    Args:
+        dataset: what the scene is of.
+        item: the scene.
+        model: what answers.
+        task: what is asked.
+        classes: which class of the labels is which of the model's.
+        options: of `swath.predict`.
+        method: name of one that is fitted to the scene; `model` is it, fitted to another scene.
 
     Raises:
         MatchError: the scene does not fit the model's card.
@@ -75,7 +85,7 @@ def count_scene(
     if dataset.told_gsd is not None and scene.gsd is None:
         options = {"gsd": dataset.told_gsd} | dict(options)
     kept: dict[str, Any] = {} if card.output.kind == "values" else {"probabilities": "float32"}
-    product = predict(scene, model, confidence=False, **kept, **_tile(model, scene, options))
+    product = predict(scene, method or model, confidence=False, **kept, **_tile(model, scene, options))
     answers = _Answers(product, scene.grid, "probabilities" if kept else MAIN)
     notes = tuple(product.run.match.get("notes", ())) if product.run is not None else ()
     metrics = task.metrics(card)

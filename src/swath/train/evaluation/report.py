@@ -74,7 +74,7 @@ class Evaluation:
 
     Attributes:
         card: of the model.
-        weights: SHA-256 of its weights.
+        weights: SHA-256 of its weights; empty for a method that is fitted to each scene.
         data: name of the data set and of the part.
         split: which part, and where that was said.
         scenes: one by one.
