@@ -90,6 +90,15 @@ QUICK: dict[str, dict[str, Any]] = {
         }
         for size in ("", "-b", "-l", "-h")
     },
+    "fusu": {
+        "width": 8,
+        "exchanges": [1, 1, 1],
+        "blocks": 1,
+        "series_widths": [16, 16],
+        "series_decoder_widths": [8, 16],
+        "inner": 32,
+        "heads": 4,
+    },
     "hpcl-net": {"encoder": "resnet18", "width": 16, "embedding": 8, "queue": 32},
     "timf": {"widths": [8, 16, 24, 32], "depths": [1, 1, 1, 1], "heads": [1, 2, 2, 4], "decoder_width": 16},
     **{

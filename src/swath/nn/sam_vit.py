@@ -150,11 +150,15 @@ class SamViT(nn.Module):
         )
         nn.init.trunc_normal_(self.pos_embed, std=0.02)
 
-    def forward(self, image: Tensor) -> Tensor:
-        """`[B, C, H, W]` with sides that are multiples of the patch -> `[B, width, H / patch, W / patch]`."""
-        x = self.patch_embed(image)
+    def tokens(self, image: Tensor) -> Tensor:
+        """What the first layer takes: patches, with their places added, `[B, H / patch, W / patch, width]`."""
+        x: Tensor = self.patch_embed(image)
         places: Tensor = self.pos_embed
         if places.shape[1:3] != x.shape[1:3]:
             places = F.interpolate(places.permute(0, 3, 1, 2), x.shape[1:3], mode="bicubic").permute(0, 2, 3, 1)
-        y: Tensor = self.layers(x + places)
+        return x + places
+
+    def forward(self, image: Tensor) -> Tensor:
+        """`[B, C, H, W]` with sides that are multiples of the patch -> `[B, width, H / patch, W / patch]`."""
+        y: Tensor = self.layers(self.tokens(image))
         return y.permute(0, 3, 1, 2)
