@@ -42,6 +42,14 @@ def evaluate(
         str | None, typer.Option("--gsd", metavar="native|nominal|METRES", help="As for `swath predict`.")
     ] = None,
     units: Annotated[str | None, typer.Option("--units", help="As for `swath predict`.")] = None,
+    fields: Annotated[
+        str | None,
+        typer.Option(
+            "--fields",
+            metavar="FILE|OLD=NEW",
+            help="Count fields too, by vote: polygons, or rasters of field numbers named like the labels.",
+        ),
+    ] = None,
     threshold: Annotated[
         float | None, typer.Option("--threshold", help="Of two classes, when the answer is yes.")
     ] = None,
@@ -79,6 +87,7 @@ def evaluate(
     data = open_data(folder, task or only, layout, classes, ignore, label_field, sensor, bands)
     given: dict[str, Any] = {
         "threshold": threshold,
+        "fields": fields,
         "device": None if device is None else split(device),
         "tta": tta or None,
     } | settled(match_bands, None, gsd, units)
@@ -107,6 +116,12 @@ def evaluate(
         rows = table(*found.titles(of_class=True))
         for one in by_class:
             rows.add_row(*one)
+        typer.echo()
+        show(rows)
+    if by_field := found.field_rows():
+        rows = table(*found.field_titles())
+        for row in by_field:
+            rows.add_row(*row)
         typer.echo()
         show(rows)
     for note in found.notes:

@@ -80,6 +80,10 @@ def predict(
     vectors: Annotated[
         str | None, typer.Option("--vectors", metavar="FILE", help="Its shapes too: .gpkg, .parquet, .geojson, .fgb.")
     ] = None,
+    fields: Annotated[
+        str | None,
+        typer.Option("--fields", metavar="FILE", help="Polygons whose pixels vote: writes OUT.fields.gpkg too."),
+    ] = None,
     min_area: Annotated[
         float | None, typer.Option("--min-area", metavar="M2", help="Smallest shape; smaller ones join a neighbour.")
     ] = None,
@@ -112,6 +116,18 @@ def predict(
             "--pairs",
             metavar="consecutive|first",
             help="Of a series: compare each date with the one before it, or with the first; a layer of change each.",
+        ),
+    ] = None,
+    before_map: Annotated[
+        str | None,
+        typer.Option("--before-map", metavar="MAP.tif", help="A map of the first date, for a model that takes one."),
+    ] = None,
+    map_classes: Annotated[
+        str | None,
+        typer.Option(
+            "--map-classes",
+            metavar="MAP=MODEL,...",
+            help="Which class of that map, by name or number, is which of the model's; MAP= for not known.",
         ),
     ] = None,
     cluster: Annotated[
@@ -158,9 +174,11 @@ def predict(
                     coregister=coregister,
                     match_radiometry=match_radiometry,
                     pairs=None if pairs is None else _choice("--pairs", pairs, ("consecutive", "first")),
+                    before_map=before_map,
                     cluster=cluster,
                     progress=bar,
                     **settled(match_bands, match_dates, gsd, units),
+                    **({} if map_classes is None else {"map_classes": _classes(map_classes)}),
                 )
                 product.save(out, **saving)
         except KeyboardInterrupt:
@@ -169,13 +187,14 @@ def predict(
             raise PredictError(
                 f"stopped; what is done is kept: the same command with --resume goes on ({out})"
             ) from None
-    _finish(product, out, vectors, min_area, simplify, look, overwrite)
+    _finish(product, out, vectors, fields, min_area, simplify, look, overwrite)
 
 
 def _finish(
     product: Product,
     out: str,
     vectors: str | None,
+    fields: str | None,
     min_area: float | None,
     simplify: float | None,
     look: str | None,
@@ -192,6 +211,11 @@ def _finish(
         given = {"min_area": min_area, "simplify": simplify}
         options = {key: value for key, value in given.items() if value is not None}
         typer.echo(str(product.vectors(vectors, overwrite=overwrite, **options)))
+    if fields is not None:
+        from swath.predict.fields import write_fields
+
+        target = Path(out).with_suffix(".fields.gpkg")
+        typer.echo(str(write_fields(product, fields, target, overwrite=overwrite)))
     if look is not None:
         product.look(look)
         typer.echo(look)
@@ -244,6 +268,13 @@ def settled(bands: str | None, dates: str | None, gsd: str | None, units: str | 
     if units is not None:
         settled["units"] = units
     return settled
+
+
+def _classes(text: str) -> dict[str, str | None]:
+    pairs = [one.partition("=") for one in split(text)]
+    if not all(sign for _, sign, _ in pairs):
+        raise typer.BadParameter(f"--map-classes {text}: write MAP=MODEL,MAP=MODEL, or MAP= for what is not known")
+    return {own.strip(): name.strip() or None for own, _, name in pairs}
 
 
 def _choice(option: str, value: str, known: tuple[str, ...]) -> Any:

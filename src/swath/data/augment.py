@@ -146,6 +146,7 @@ def turned(sample: Sample, way: int) -> Sample:
         sample,
         image=lay(sample.image, 0.0),
         valid=lay(sample.valid, False),
+        weight=None if sample.weight is None else lay(sample.weight, 1.0),
         target=_moved(sample.target, lay, move),
     )
 
@@ -180,6 +181,7 @@ def zoomed(sample: Sample, factor: float, about: tuple[float, float]) -> Sample:
         sample,
         image=lay(sample.image, 0.0),
         valid=lay(sample.valid, False),
+        weight=None if sample.weight is None else lay(sample.weight, 1.0),
         target=cut(target, np.s_[0:height, 0:width]) if isinstance(target, Boxes) else target,
     )
 

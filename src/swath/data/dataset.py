@@ -15,6 +15,7 @@ from swath.data.keep import Scenes
 from swath.data.layouts import Stray, listing
 from swath.data.masks import MaskLabel
 from swath.data.published.facts import Published
+from swath.data.quality import Quality
 from swath.data.sample import IGNORE, Sample
 from swath.data.transitions import TransitionLabel
 from swath.errors import DataError, SwathError
@@ -45,6 +46,7 @@ class Dataset:
         notes: what was read into the labels.
         placing: how the places of the items were told, in words.
         published: what is known of the set, where it is a published one.
+        quality: how far its labels are trusted; None: all alike.
     """
 
     name: str
@@ -61,6 +63,7 @@ class Dataset:
     notes: tuple[str, ...] = ()
     placing: str = ""
     published: Published | None = None
+    quality: Quality | None = None
     _scenes: Scenes = field(default_factory=Scenes, repr=False)
     _counts: dict[str, Mapping[int, int]] = field(default_factory=dict, repr=False)
 
@@ -124,7 +127,10 @@ class Dataset:
         if isinstance(target, np.ndarray) and target.ndim > 1 and not valid.all():
             # Where one date has nothing at all, nobody can know the answer.
             target[..., ~valid.any(axis=1).all(axis=0)] = np.nan if target.dtype.kind == "f" else IGNORE
-        return Sample(image, valid, target, item.name)
+        weight = None
+        if self.quality is not None and isinstance(target, np.ndarray) and target.ndim == 2:
+            weight = self.quality.read(item, scene.grid, roi_of(window, scene.grid, beyond=True))
+        return Sample(image, valid, target, item.name, weight)
 
     def counts(self, item: Item) -> Mapping[int, int]:
         """How often each class occurs in the label, by its position; see `Label.counts`."""

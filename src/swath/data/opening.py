@@ -12,6 +12,7 @@ from swath.data.dataset import Dataset
 from swath.data.given import given_parts
 from swath.data.layouts import Asked, held, recognise
 from swath.data.places import named_places
+from swath.data.quality import Quality
 from swath.errors import DataError
 from swath.models.card import TASKS
 from swath.sensors import find_sensor
@@ -30,6 +31,8 @@ def open_folder(
     gsd: float | None = None,
     buffer: float | None = None,
     blocks: bool = True,
+    quality: str | None = None,
+    grades: Mapping[str, float] | None = None,
 ) -> Dataset:
     """Open a folder of labelled images. Labels are looked through; images are not read yet.
 
@@ -47,6 +50,8 @@ def open_folder(
         buffer: metres by which lines and points of vector files are widened to areas; None: they are left out.
         blocks: whether images with labels of pixels are cut into blocks where there are so few of them that none could
             be held out.
+        quality: what says how far each label is trusted, see `swath.data.quality`; None: all alike.
+        grades: weights of the words that it holds, where it holds no weights.
 
     Raises:
         DataError: the folder is not arranged in a known way, or its labels do not fit what was said; the message says
@@ -96,4 +101,5 @@ def open_folder(
         notes=made.notes,
         placing=placing,
         published=known,
+        quality=None if quality is None else Quality.of(quality, root, grades),
     )

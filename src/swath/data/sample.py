@@ -54,9 +54,11 @@ class Sample:
         valid: `[T, C, H, W]` bool.
         target: see `Target`.
         name: of the item.
+        weight: `[H, W]` float32, how far the label of each pixel is trusted; None: all alike.
     """
 
     image: NDArray[np.float32]
     valid: NDArray[np.bool_]
     target: Target
     name: str
+    weight: NDArray[np.float32] | None = None

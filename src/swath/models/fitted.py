@@ -52,11 +52,11 @@ class Fitted(Protocol):
 
 
 def fit(name: str, scene: Scene, **config: Any) -> Model:
-    """A model for a scene of two dates, fitted to all of it in flat memory, without labels.
+    """A model for a scene, of two dates where they are compared, fitted to all of it in flat memory, without labels.
 
     Args:
         name: registered name of a method that is fitted.
-        scene: two dates; all bands are used, and of a scene that was cut that part alone.
+        scene: all bands are used, and of a scene that was cut that part alone.
         config: arguments of the network's builder.
 
     Returns:
@@ -64,13 +64,17 @@ def fit(name: str, scene: Scene, **config: Any) -> Model:
 
     Raises:
         CardError: no such name or argument, or it is a network that is trained.
-        MatchError: the scene has not two dates of the same bands, or too little that is valid.
+        MatchError: the scene has not two dates of the same bands where two are compared, or too little that is valid.
         ReadError: the scene cannot be read.
     """
     entry = registry.find(name)
     if not entry.fitted:
         there = ", ".join(one for one in registry.names() if registry.find(one).fitted)
         raise CardError(f"{name} is trained on labels, not fitted to a scene; {there} are")
+    if "change" not in entry.tasks:
+        from swath.models.unlabelled._fit import fit_units
+
+        return fit_units(name, scene, **config)
     pair = Pair.of(scene, name)
     config = {"in_channels": len(scene.bands), **config}
     network = entry.build(**config)

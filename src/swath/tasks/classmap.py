@@ -109,16 +109,17 @@ class ClassMap:
         targets: Tensor,
         weights: Tensor | None = None,
         smoothing: float = 0.0,
+        trust: Tensor | None = None,
     ) -> Tensor:
-        """See `TrainedTask.loss`: cross entropy and soft Dice."""
+        """See `TrainedTask.loss`: cross entropy and soft Dice; `trust`: how much each label counts, `[B, H, W]`."""
         from swath.tasks import losses
 
         x = one_tensor(logits)
         x = losses.as_logits(x) if self.activation == "none" else x
         if x.shape[1] == 1 and self.activation != "softmax":
-            return losses.of_binary(x, targets, weights, smoothing)
+            return losses.of_binary(x, targets, weights, smoothing, trust)
         given = losses.of_several if self.activation == "sigmoid" else losses.of_classes
-        return given(x, targets, weights, smoothing)
+        return given(x, targets, weights, smoothing, trust)
 
     def metrics(self, card: Card) -> Metrics:
         """See `TrainedTask.metrics`."""

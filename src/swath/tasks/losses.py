@@ -7,6 +7,7 @@ so that a small class is not drowned by a large one. Their sum is what segmentat
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -17,7 +18,13 @@ from swath.data.sample import IGNORE
 _TINY = 1e-8
 
 
-def of_classes(logits: Tensor, targets: Tensor, weights: Tensor | None = None, smoothing: float = 0.0) -> Tensor:
+def of_classes(
+    logits: Tensor,
+    targets: Tensor,
+    weights: Tensor | None = None,
+    smoothing: float = 0.0,
+    trust: Tensor | None = None,
+) -> Tensor:
     """Cross entropy and soft Dice of classes that exclude each other.
 
     Args:
@@ -25,12 +32,19 @@ def of_classes(logits: Tensor, targets: Tensor, weights: Tensor | None = None, s
         targets: positions `[B, H, W]`, `IGNORE` where not labelled.
         weights: `[K]`, of the cross entropy; None: all alike.
         smoothing: share of the truth that is spread over all classes, 0 to 1.
+        trust: how much each label counts `[B, H, W]`, 0 or more; None: all alike.
     """
     x = on_grid(logits, targets)
-    return cross_entropy(x, targets, weights, smoothing) + dice(torch.softmax(x, 1), targets)
+    return cross_entropy(x, targets, weights, smoothing, trust) + dice(torch.softmax(x, 1), targets, trust)
 
 
-def of_binary(logits: Tensor, targets: Tensor, weights: Tensor | None = None, smoothing: float = 0.0) -> Tensor:
+def of_binary(
+    logits: Tensor,
+    targets: Tensor,
+    weights: Tensor | None = None,
+    smoothing: float = 0.0,
+    trust: Tensor | None = None,
+) -> Tensor:
     """Cross entropy and soft Dice of a yes: BCE + 1 - (2 I + e) / (S + e) with the sums over the whole batch.
 
     `I` is the sum of probability times truth, `S` that of both, `e` 1e-8.
@@ -40,11 +54,12 @@ def of_binary(logits: Tensor, targets: Tensor, weights: Tensor | None = None, sm
         targets: 0 or 1 `[B, H, W]`, `IGNORE` where not labelled.
         weights: `[2]`, of no and yes in the cross entropy; None: alike.
         smoothing: share of the truth that is spread over both, 0 to 1.
+        trust: how much each label counts `[B, H, W]`, 0 or more; None: all alike.
     """
     x = on_grid(logits, targets)[:, 0]
-    known = targets != IGNORE
+    known = (targets != IGNORE).float() if trust is None else (targets != IGNORE) * trust.to(x)
     truth = targets.clamp(min=0).float()
-    importance = known.float() if weights is None else known * weights.to(x)[targets.clamp(min=0)]
+    importance = known if weights is None else known * weights.to(x)[targets.clamp(min=0)]
     soft = truth * (1 - smoothing) + smoothing / 2
     each = functional.binary_cross_entropy_with_logits(x, soft, reduction="none")
     likely = torch.sigmoid(x) * known
@@ -52,7 +67,13 @@ def of_binary(logits: Tensor, targets: Tensor, weights: Tensor | None = None, sm
     return _mean(each, importance) + (1 - (2 * both + _TINY) / (either + _TINY))
 
 
-def of_several(logits: Tensor, targets: Tensor, weights: Tensor | None = None, smoothing: float = 0.0) -> Tensor:
+def of_several(
+    logits: Tensor,
+    targets: Tensor,
+    weights: Tensor | None = None,
+    smoothing: float = 0.0,
+    trust: Tensor | None = None,
+) -> Tensor:
     """Binary cross entropy of classes of which any number may hold at once.
 
     Args:
@@ -60,6 +81,7 @@ def of_several(logits: Tensor, targets: Tensor, weights: Tensor | None = None, s
         targets: as the logits, 0 or 1 and NaN where not known; or positions without the K, of the only one that holds.
         weights: `[K]`; None: all alike.
         smoothing: share of the truth that is spread over yes and no, 0 to 1.
+        trust: how much each label counts `[B, H, W]`, 0 or more; None: all alike.
     """
     x = on_grid(logits, targets)
     if not targets.is_floating_point():
@@ -73,6 +95,8 @@ def of_several(logits: Tensor, targets: Tensor, weights: Tensor | None = None, s
     importance = known.float()
     if weights is not None:
         importance = importance * weights.to(x).reshape(1, -1, *(1,) * (x.ndim - 2))
+    if trust is not None:
+        importance = importance * trust.to(x).unsqueeze(1)
     return _mean(each, importance)
 
 
@@ -90,7 +114,13 @@ def of_values(outputs: Tensor, targets: Tensor, delta: float = 1.0) -> Tensor:
     return _mean(each, known.float())
 
 
-def cross_entropy(x: Tensor, targets: Tensor, weights: Tensor | None = None, smoothing: float = 0.0) -> Tensor:
+def cross_entropy(
+    x: Tensor,
+    targets: Tensor,
+    weights: Tensor | None = None,
+    smoothing: float = 0.0,
+    trust: Tensor | None = None,
+) -> Tensor:
     """Mean of `-log p` of the labelled class, weighted by class; nothing labelled gives 0 with a gradient of 0.
 
     Args:
@@ -98,25 +128,33 @@ def cross_entropy(x: Tensor, targets: Tensor, weights: Tensor | None = None, smo
         targets: positions `[B, ...]`, `IGNORE` where not labelled.
         weights: `[K]`; None: all alike.
         smoothing: share of the truth that is spread over all classes, 0 to 1.
+        trust: how much each label counts `[B, ...]`, 0 or more; None: all alike.
     """
     weights = None if weights is None else weights.to(x)
-    total = functional.cross_entropy(
-        x, targets, weights, ignore_index=IGNORE, reduction="sum", label_smoothing=smoothing
-    )
     known = targets != IGNORE
-    count = known.sum() if weights is None else (weights[targets.clamp(min=0)] * known).sum()
-    return total / torch.where(count > 0, count, 1)
+    count = known if weights is None else weights[targets.clamp(min=0)] * known
+    told: dict[str, Any] = {"ignore_index": IGNORE, "label_smoothing": smoothing}
+    if trust is None:
+        total = functional.cross_entropy(x, targets, weights, reduction="sum", **told)
+    else:
+        total = (functional.cross_entropy(x, targets, weights, reduction="none", **told) * trust.to(x)).sum()
+        count = count * trust.to(x)
+    amount = count.sum()
+    return total / torch.where(amount > 0, amount, 1)
 
 
-def dice(likely: Tensor, targets: Tensor) -> Tensor:
+def dice(likely: Tensor, targets: Tensor, trust: Tensor | None = None) -> Tensor:
     """1 minus the mean soft Dice coefficient of the classes that are labelled in the batch; 0 where none is.
 
     Args:
         likely: probabilities `[B, K, H, W]`.
         targets: positions `[B, H, W]`, `IGNORE` where not labelled.
+        trust: how much each label counts `[B, H, W]`, 0 or more; None: all alike.
     """
-    known = (targets != IGNORE).unsqueeze(1)
-    truth = _is_class(targets, likely.shape[1])
+    known: Tensor = (targets != IGNORE).unsqueeze(1)
+    truth: Tensor = _is_class(targets, likely.shape[1])
+    if trust is not None:
+        known, truth = (part * trust.to(likely).unsqueeze(1) for part in (known, truth))
     around = (0, *range(2, likely.ndim))
     both = (likely * truth).sum(around)
     labelled = truth.sum(around)

@@ -146,5 +146,5 @@ def _of_item(skill: Skill, network: AtOnce, name: str, share: float, rng: np.ran
             if kept.any():
                 with torch.no_grad():
                     numbers: Tensor = skill.answer(network.numbers, [sample], torch.device("cpu"))
-                weights = np.ones(len(labels), np.float32)
+                weights = np.ones(len(labels), np.float32) if sample.weight is None else sample.weight.ravel()
                 yield Pixels(numbers.numpy()[kept], labels[kept], weights[kept])

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -27,8 +27,10 @@ from swath.scene.look_pixels import make_picture, nearest_pixels
 from swath.scene.write.atomic import check_target
 from swath.tasks import trained_task
 from swath.tasks.figure import Case
+from swath.tasks.metrics import Metrics
 from swath.train.evaluation.classes import ClassMatch, matched_classes
 from swath.train.evaluation.counting import Counted, count_scene
+from swath.train.evaluation.fields import Fields
 from swath.train.evaluation.intervals import intervals
 from swath.train.evaluation.parts import part_of
 from swath.train.evaluation.report import Evaluation, SceneResult, few_scenes
@@ -50,6 +52,7 @@ def evaluate(
     task: str | None = None,
     open_with: Mapping[str, Any] | None = None,
     match_classes: Mapping[str, str | None] | None = None,
+    fields: str | os.PathLike[str] | None = None,
     out: str | os.PathLike[str] | None = None,
     bootstrap: int = 1000,
     seed: int = 0,
@@ -72,6 +75,8 @@ def evaluate(
         task: what the labels are for, where they could serve several; None: what the model was made for.
         open_with: for a folder: what else `swath.data.open` is to be told (`classes`, `label_field`, `sensor`, ...).
         match_classes: name of a class in the labels -> name on the card, or None for one that is not to count.
+        fields: count fields too, each once, by the votes of its pixels: a file of polygons, or `OLD=NEW` for rasters of
+            field numbers named like the labels with `NEW` instead of `OLD`; for segmentation.
         out: folder for the report; None: not written.
         bootstrap: how often scenes are drawn for the intervals; 0: no intervals.
         seed: of the draws.
@@ -106,10 +111,12 @@ def evaluate(
         output = model.card.output.model_dump() | {"threshold": settle["threshold"]}
         model = model.with_card(output=output)
     part, words = part_of(dataset, split, split_file, model)
-    options = {"precision": "float32"} | settle
+    if fields is not None and model.card.output.kind not in ("classes", "binary"):
+        raise TrainError(f"fields= is for classes of pixels, and {model.card.name} gives {model.card.output.kind}")
+    options = {"precision": "float32", "fields": None if fields is None else Fields(os.fspath(fields))} | settle
     counted, cases, notes = _count(part, model, method, classes, options, worst, progress)
-    first, *others = (one.metrics for one in counted)
-    pooled = first.of_row(np.sum([one.row() for one in (first, *others)], axis=0))
+    pooled = pooled_of([one.metrics for one in counted])
+    of_fields = [one.fields for one in counted if one.fields is not None]
     fitted = [] if method is None else [f"{method} was fitted to each scene by itself, without its labels"]
     said = [*fitted, *dataset.notes, *(classes.notes if classes else ()), *notes, *few_scenes(len(counted))]
     places = {one.place for one in counted}
@@ -129,10 +136,16 @@ def evaluate(
         seconds=time.perf_counter() - begun,
         notes=tuple(_few_alike(said)),
         worst=tuple(cases),
+        fields=pooled_of(of_fields) if of_fields else None,
     )
     if out is not None:
         found.save(out)
     return found
+
+
+def pooled_of(every: Sequence[Metrics]) -> Metrics:
+    """What several have counted, together."""
+    return every[0].of_row(np.sum([one.row() for one in every], axis=0))
 
 
 def _few_alike(notes: list[str]) -> list[str]:
@@ -225,7 +238,11 @@ def _count(
         scores = counted.metrics.compute()
         notes |= dict.fromkeys(counted.notes)
         tiled += counted.tiles > 1
-        results.append(SceneResult(item.name, item.place, counted.metrics, counted.labelled, counted.answered, scores))
+        results.append(
+            SceneResult(
+                item.name, item.place, counted.metrics, counted.labelled, counted.answered, scores, counted.fields
+            )
+        )
         badness = _badness(counted, scores)
         if worst and np.isfinite(badness[0]) and (len(ranked) < worst or badness > ranked[-1][0]):
             ranked.append((badness, _case(dataset, item, model, counted, scores)))

@@ -6,13 +6,13 @@ import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
 import torch
 from torch import Tensor, nn
 
-from swath.data import Sample
+from swath.data import IGNORE, Sample
 from swath.errors import TrainError
 from swath.models.calling import call_network
 from swath.models.card import Card
@@ -26,6 +26,8 @@ from swath.train.sets import LabelledSet
 
 if TYPE_CHECKING:
     from contextlib import AbstractContextManager
+
+    from swath.tasks.classmap import ClassMap
 
 _LARGEST = 1024
 """Side of what is looked at of a large image when validating."""
@@ -91,7 +93,15 @@ class Skill:
         told = self.context
         if "days" in told:
             told = told | {"days": self._days_of(samples).to(device)}
-        return call_network(network, self.card, [x], told)
+        return call_network(network, self.card, [x, *self._maps(samples, device)], told)
+
+    def _maps(self, samples: Sequence[Sample], device: torch.device) -> list[Tensor]:
+        """Maps of the first date `[B, 1, 1, H, W]`, where the network takes them; -1 where nothing is known."""
+        if len(self.card.inputs) == 1:
+            return []
+        blank = np.full(samples[0].image.shape[-2:], IGNORE)
+        drawn = np.stack([blank if one.before is None else one.before for one in samples])
+        return [torch.from_numpy(drawn).to(device, torch.float32)[:, None, None]]
 
     def _days_of(self, samples: Sequence[Sample]) -> Tensor:
         """Days of each sample, `[B, T]`.
@@ -122,8 +132,12 @@ class Skill:
         targets = self.task.targets(batch.samples).to(device)
         weights = None if self.weights is None else self.weights.to(device)
 
+        trust = _trust(batch.samples, device)
+
         def of(logits: Any, wanted: Any) -> Tensor:
-            return self.task.loss(logits, wanted, weights, smoothing)
+            if trust is None:
+                return self.task.loss(logits, wanted, weights, smoothing)
+            return cast("ClassMap", self.task).loss(logits, wanted, weights, smoothing, trust)
 
         own = getattr(self.model.network, "loss", None)
         if own is not None:
@@ -193,7 +207,8 @@ class Skill:
             for name, window in chosen
         ]
         values, valid = (np.stack([getattr(one, key) for one in samples]) for key in ("image", "valid"))
-        return self.model.normalise(values, valid).flatten(1, 2)
+        x = self.model.normalise(values, valid)
+        return torch.cat([x.flatten(1, 2), *(one[:, 0] for one in self._maps(samples, x.device))], 1)
 
     @cached_property
     def headline(self) -> tuple[str, bool]:
@@ -213,3 +228,9 @@ class Skill:
         if math.isnan(value):  # nothing was answered that could be right
             return 0.0 if higher else -math.inf
         return value if higher else -value
+
+
+def _trust(samples: Sequence[Sample], device: torch.device) -> Tensor | None:
+    """How far the labels of samples are trusted, `[B, H, W]`; None: all alike."""
+    weights = [sample.weight for sample in samples if sample.weight is not None]
+    return torch.from_numpy(np.stack(weights)).to(device) if len(weights) == len(samples) else None

@@ -40,6 +40,10 @@ class SetRecipe(Frozen):
     """Column of a table or vector file that holds the class."""
     ignore: int | tuple[int, ...] | None = None
     """Values of masks that mean "not labelled"."""
+    quality: str | None = None
+    """What says how far each label is trusted, see `swath.data.quality`; it counts in the loss."""
+    grades: dict[str, float] = Field(default_factory=dict)
+    """Weights of the words that `quality` holds."""
     sensor: str | None = None
     """As `swath.open`."""
     bands: tuple[str | int | float, ...] | None = None

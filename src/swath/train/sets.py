@@ -69,7 +69,11 @@ def open_set(one: SetRecipe, data: str | None, seed: int) -> LabelledSet:
         bands=one.bands,
         ignore=one.ignore,
         gsd=one.gsd,
+        quality=one.quality,
+        grades=one.grades,
     )
+    if one.quality is not None and whole.task not in ("segmentation", "change"):
+        raise TrainError(f"quality= is for labels of pixels, and {whole.name} is labelled for {whole.task}")
     if whole.task not in TRAINED:
         raise TrainError(f"{whole.name} is labelled for {whole.task}; one trains for {', '.join(TRAINED)}")
     report = inspect(whole)

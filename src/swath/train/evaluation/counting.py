@@ -14,16 +14,20 @@ from odc.geo.geobox import GeoBox
 from swath.data import IGNORE, Dataset, Item
 from swath.data.sample import class_planes
 from swath.models.model import Model
+from swath.models.needs import Input
 from swath.predict import predict
+from swath.predict.feed import uncut
 from swath.predict.product import Product
 from swath.predict.vectors.regions import windows
 from swath.scene.look_pixels import nearest_pixels
 from swath.scene.scene import Scene
+from swath.sensors import Band
 from swath.tasks import TrainedTask
 from swath.tasks.classmap import decided
 from swath.tasks.metrics import Metrics
 from swath.tasks.task import MAIN
 from swath.train.evaluation.classes import ClassMatch
+from swath.train.evaluation.fields import Fields
 
 _IN_MEMORY = 100_000_000
 """Numbers of an answer that are held at once; of a larger one the map is made on the disk first."""
@@ -55,6 +59,8 @@ class Counted:
     answer: NDArray[Any]
     tiles: int
     notes: tuple[str, ...]
+    fields: Metrics | None = None
+    """Each field counted once; None where fields were not asked for."""
 
 
 def count_scene(
@@ -74,7 +80,7 @@ def count_scene(
         model: what answers.
         task: what is asked.
         classes: which class of the labels is which of the model's.
-        options: of `swath.predict`.
+        options: of `swath.predict`; and `fields`, where each of them is to be counted once.
         method: name of one that is fitted to the scene; `model` is it, fitted to another scene.
 
     Raises:
@@ -82,16 +88,20 @@ def count_scene(
         SwathError: the scene or its label cannot be read.
     """
     scene, card = dataset.scene(item), model.card
+    fields: Fields | None = options.get("fields")
+    options = {key: value for key, value in options.items() if key != "fields"}
     if dataset.told_gsd is not None and scene.gsd is None:
         options = {"gsd": dataset.told_gsd} | dict(options)
     kept: dict[str, Any] = {} if card.output.kind == "values" else {"probabilities": "float32"}
-    product = predict(scene, method or model, confidence=False, **kept, **_tile(model, scene, options))
+    seen = [scene, *(_map_of(dataset, item, given) for given in card.inputs[1:] if given.classes)]
+    product = predict(seen, method or model, confidence=False, **kept, **_tile(model, scene, options))
     answers = _Answers(product, scene.grid, "probabilities" if kept else MAIN)
     notes = tuple(product.run.match.get("notes", ())) if product.run is not None else ()
     metrics = task.metrics(card)
     if product.is_of_tiles:
         return _whole_image(dataset, item, model, answers, task, metrics, classes, notes)
     small = _Small(dataset.shape(item))
+    voted = None if fields is None else fields.of(item, scene.grid)
     labelled = answered = 0
     for window in windows(small.shape, max(small.shape) if answers.at_once else _SIDE):
         sample = dataset.sample(item, window)
@@ -107,7 +117,30 @@ def count_scene(
         labelled += int(has_label.sum())
         answered += int((has_label & np.isfinite(outputs).all(axis=0)).sum())
         small.put(window, label, _answer(outputs, model))
-    return Counted(metrics, labelled, answered, small.label, small.answer, 1, notes)
+        if voted is not None:
+            voted.add(window, outputs, label)
+    by_field = None if voted is None else task.metrics(card)
+    if voted is not None and by_field is not None:
+        voted.count(by_field)
+    return Counted(metrics, labelled, answered, small.label, small.answer, 1, notes, by_field)
+
+
+def _map_of(dataset: Dataset, item: Item, given: Input) -> Scene:
+    """The map of the first date on the grid of the whole image; nothing is known where the item has none.
+
+    Raises:
+        DataError: a class of the map is not the model's.
+    """
+    scene = dataset.scene(item)
+    grid = uncut(scene).grid
+    drawn = np.full((1, 1, *grid.shape), np.nan, np.float32)
+    found = dataset.before(item)
+    if found is not None:
+        values = np.array([label.value for label in dataset.before_classes] + [np.nan], np.float32)
+        top, left = scene.origin
+        drawn[0, 0, top : top + found.shape[0], left : left + found.shape[1]] = values[found]
+    classes = {label.value: label.name for label in dataset.before_classes or given.classes}
+    return Scene.from_array(drawn, grid, bands=[Band(name="class", kind="categorical", classes=classes)])
 
 
 def _whole_image(

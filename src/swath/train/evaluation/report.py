@@ -58,6 +58,7 @@ class SceneResult:
         labelled: pixels (images) with a label that were seen.
         answered: those of them with an answer.
         scores: of this scene alone.
+        fields: its fields, each counted once; None where they were not asked for.
     """
 
     name: str
@@ -66,6 +67,7 @@ class SceneResult:
     labelled: int
     answered: int
     scores: Mapping[str, float] = field(default_factory=dict)
+    fields: Metrics | None = None
 
 
 @dataclass(frozen=True, eq=False)
@@ -86,6 +88,7 @@ class Evaluation:
         seconds: it took.
         notes: what a reader should know.
         worst: the scenes with the worst scores, to be looked at.
+        fields: all fields counted together, each once, by the votes of its pixels; None: not asked for.
     """
 
     card: Card
@@ -101,6 +104,7 @@ class Evaluation:
     seconds: float
     notes: tuple[str, ...]
     worst: tuple[Case, ...]
+    fields: Metrics | None = None
 
     @property
     def headline(self) -> str:
@@ -163,9 +167,23 @@ class Evaluation:
         lines += _table(self.titles(), self.rows())
         if classes := self.class_rows():
             lines += ["", *_table(self.titles(of_class=True), classes)]
+        if fields := self.field_rows():
+            lines += ["", *_table(self.field_titles(), fields)]
         if self.notes:
             lines += ["", *(f"note: {note}" for note in self.notes)]
         return "\n".join(lines)
+
+    def field_titles(self) -> tuple[str, str]:
+        """Of the columns of `field_rows`, with the number of fields."""
+        counted = self.fields.confusion.labelled.sum() if isinstance(self.fields, ClassMetrics) else 0
+        return f"by field ({counted:,})", "pooled"
+
+    def field_rows(self) -> list[tuple[str, str]]:
+        """Scores of fields, each of which counts once; empty where they were not asked for."""
+        if self.fields is None:
+            return []
+        found = self.fields.compute().items()
+        return [(_words(name), _number(value)) for name, value in found if "/" not in name or name.startswith("f1/")]
 
     def titles(self, *, of_class: bool = False) -> tuple[str, ...]:
         """Of the columns of `rows`, or of `class_rows`."""
@@ -210,6 +228,7 @@ class Evaluation:
                 | {"scores": _plain(one.scores)}
                 for one in self.scenes
             ],
+            **({} if self.fields is None else {"fields": _plain(self.fields.compute())}),
             "notes": list(self.notes),
             "seconds": round(self.seconds, 3),
         }
