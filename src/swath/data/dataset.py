@@ -125,8 +125,10 @@ class Dataset:
         if item.label is not None:
             target = item.label.read(scene.grid, roi_of(window, scene.grid, beyond=True))
         if isinstance(target, np.ndarray) and target.ndim > 1 and not valid.all():
-            # Where one date has nothing at all, nobody can know the answer.
-            target[..., ~valid.any(axis=1).all(axis=0)] = np.nan if target.dtype.kind == "f" else IGNORE
+            # Where dates are compared and one has nothing at all, nobody can know the answer; a series may have gaps.
+            there = valid.any(axis=1)
+            known = there.all(axis=0) if "change" in self.task else there.any(axis=0)
+            target[..., ~known] = np.nan if target.dtype.kind == "f" else IGNORE
         weight = None
         if self.quality is not None and isinstance(target, np.ndarray) and target.ndim == 2:
             weight = self.quality.read(item, scene.grid, roi_of(window, scene.grid, beyond=True))
