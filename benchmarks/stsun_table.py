@@ -81,7 +81,7 @@ def baseline(recipe: Recipe, one: SetRecipe, crops: int, folder: Path) -> Path:
 
 def scored(model: str, one: SetRecipe, recipe: Recipe, split: Path) -> Evaluation:
     """A model on the test part of a set."""
-    keys = ("layout", "classes", "label_field", "ignore", "sensor", "bands", "gsd")
+    keys = ("layout", "classes", "label_field", "ignore", "sensor", "bands", "gsd", "coregister")
     told = {key: getattr(one, key) for key in keys if getattr(one, key) is not None}
     folder = located(one.folder, recipe.data)
     return evaluate(model, folder, split="test", split_file=split, task=one.task, open_with=told, worst=0)

@@ -40,9 +40,10 @@ def off(pair: swath.Scene) -> swath.Scene:
     return shown(values, pair)
 
 
-def test_moved_pixels_do_not_depend_on_the_window(pair: swath.Scene) -> None:
+@pytest.mark.parametrize("offset", [(1.4, -2.3), (1.4, -2.3, 0.004, -0.002, 0.003, 0.005)])
+def test_moved_pixels_do_not_depend_on_the_window(pair: swath.Scene, offset: tuple[float, ...]) -> None:
     reader = pair.planes[1][0].reader
-    one = Moved(reader, 1.4, -2.3)
+    one = Moved(reader, offset)
     whole, ok = one.read((slice(0, 256), slice(0, 256)), [0, 3])
     part, good = one.read((slice(31, 90), slice(200, 256)), [0, 3])
     np.testing.assert_array_equal(part, whole[:, 31:90, 200:])
@@ -80,6 +81,39 @@ def test_the_offset_is_found_and_mended(pair: swath.Scene, off: swath.Scene) -> 
     left = shifts_of(Preparation.of(off, True, False).of_scene(off))[1]
     assert left is not None
     assert left.pixels < 0.15
+
+
+def test_a_date_of_another_scale_is_laid_over_the_first(shared_data: Path) -> None:
+    """Saclay's dates differ by 1.2 % in scale: 6 px more on one side than on the other."""
+    paths = (shared_data / "oscd_s2_4band" / f"saclay_e_t{date}.tif" for date in (1, 2))
+    scene = swath.open(*paths, sensor="sentinel-2-l1c@pre-04.00", bands=list(BANDS))
+    made = Preparation.of(scene, True, False)
+    assert made.offsets is not None
+    assert len(made.offsets[1]) == 6
+    assert "more on one side than on the other, since its scale differs" in made.notes[0]
+    straight = made.of_scene(scene)
+    left = shifts_of(straight)[1]
+    assert left is not None
+    assert left.pixels < 0.3
+    assert left.spread < 0.5
+    for corner in (np.s_[20:220, 20:220], np.s_[420:620, 460:660]):
+        (first, second), seen = straight.read(corner)
+        (_, apart), _ = scene.read(corner)
+        seen = seen.all(axis=(0, 1))
+        alike = [np.corrcoef(first[3][seen], other[3][seen])[0, 1] for other in (second, apart)]
+        assert alike[0] > alike[1] + 0.1
+
+
+def test_scale_and_turn_come_back(pair: swath.Scene) -> None:
+    """A map that is a plane: what is moved along it shows where each pixel was taken from."""
+    down, right = np.mgrid[:256, :256].astype(np.float32) + 0.5
+    ramp = shown(np.broadcast_to(np.stack([down, right, down, right]), (2, 4, 256, 256)).copy(), pair)
+    found, ok = moved(ramp, [(0.0, 0.0), (0.5, -1.0, 0.01, -0.02, 0.03, 0.01)]).read(dates=1)
+    seen = ndimage.binary_erosion(ok[0, 0], iterations=2)  # at the rim some neighbours are missing
+    assert seen.mean() > 0.9
+    y, x = down - 128, right - 128
+    np.testing.assert_allclose(found[0, 0][seen], (down + 0.5 + 0.01 * y - 0.02 * x)[seen], atol=0.02)
+    np.testing.assert_allclose(found[0, 1][seen], (right - 1.0 + 0.03 * y + 0.01 * x)[seen], atol=0.002)
 
 
 def test_less_seems_to_have_changed_once_dates_lie_on_each_other(off: swath.Scene, tmp_path: Path) -> None:

@@ -41,6 +41,7 @@ class Dataset:
         told_sensor: as given to `open`.
         told_bands: as given to `open`.
         told_gsd: pixel size in m of images that do not say it themselves.
+        coregister: whether dates are laid over the first, where their offset can be told.
         strays: files that take no part, and why.
         parts: name of item -> `train`, `val`, `test`, where the folder is already split.
         notes: what was read into the labels.
@@ -58,6 +59,7 @@ class Dataset:
     told_sensor: Any = None
     told_bands: tuple[Any, ...] | None = None
     told_gsd: float | None = None
+    coregister: bool = False
     strays: tuple[Stray, ...] = ()
     parts: Mapping[str, str] = field(default_factory=dict)
     notes: tuple[str, ...] = ()
@@ -96,7 +98,7 @@ class Dataset:
         Raises:
             OpenError, SensorError, GridError: as `swath.open`.
         """
-        return self._scenes.of(item, self.told_sensor, self.told_bands, self.told_gsd)
+        return self._scenes.of(item, self.told_sensor, self.told_bands, self.told_gsd, self.coregister)
 
     def shape(self, item: Item) -> tuple[int, int]:
         """`(height, width)` in pixels."""

@@ -199,9 +199,10 @@ def _shifted(data: Dataset, facts: Sequence[ItemFacts]) -> Iterator[Finding]:
         words = listing([f"{name} by {off[name]:.1f} px" for name in ranked], 4)
         of = f"{len(looked)} items" if len(looked) == len(series) else f"{len(looked)} of {len(series)} items"
         what = f"dates lie off one another in {len(off)} of {of}: {words}"
-        yield Finding(
-            "shifted", what, "kept as they are; edges may be learnt as change, so register them first", tuple(ranked)
-        )
+        action = "kept as they are; edges may be learnt as change: coregister=true lays them over their first date"
+        if data.coregister:
+            action = "what is left of it after laying them over their first date"
+        yield Finding("shifted", what, action, tuple(ranked))
 
 
 def _pixels(data: Dataset, facts: Sequence[ItemFacts]) -> Iterator[Finding]:

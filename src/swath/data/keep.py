@@ -108,6 +108,7 @@ class Scenes:
     def __init__(self) -> None:
         self._lock = threading.Lock()
         self._scenes: OrderedDict[Any, Scene] = OrderedDict()
+        self._offsets: dict[Any, tuple[tuple[float, ...], ...]] = {}
 
     def __getstate__(self) -> dict[str, Any]:
         return {}
@@ -115,8 +116,17 @@ class Scenes:
     def __setstate__(self, state: dict[str, Any]) -> None:
         self.__init__()  # type: ignore[misc]  # a cache is pickled empty
 
-    def of(self, item: Item, sensor: Any, bands: Sequence[Any] | None, gsd: float | None) -> Scene:
+    def of(
+        self, item: Item, sensor: Any, bands: Sequence[Any] | None, gsd: float | None, coregister: bool = False
+    ) -> Scene:
         """The scene of an item.
+
+        Args:
+            item: what is shown.
+            sensor: as `swath.open`.
+            bands: likewise.
+            gsd: in m, where the images do not say it.
+            coregister: whether dates are laid over the first, where their offset can be told.
 
         Raises:
             OpenError, SensorError, GridError: as `swath.open`.
@@ -129,12 +139,24 @@ class Scenes:
         if item.within is not None:
             return _sized(_opened(item, sensor, bands), gsd)  # it holds its pixels, and many of them are in one file
         if scene is None:
-            scene = _kept(_opened(item, sensor, bands), gsd)
+            scene = _opened(item, sensor, bands)
+            scene = _kept(self._laid(scene, key) if coregister else scene, gsd)
             with self._lock:
                 self._scenes[key] = scene
                 if len(self._scenes) > _MOST_SCENES:
                     self._scenes.popitem(last=False)
         return scene if item.window is None else scene.select(window=item.window)
+
+    def _laid(self, scene: Scene, key: Any) -> Scene:
+        """The scene with dates laid over the first, as long as they lie within reach."""
+        from swath.scene.moved import moved
+        from swath.scene.registration import offsets_of
+
+        if len(scene.dates) < 2:
+            return scene
+        if key not in self._offsets:
+            self._offsets[key] = offsets_of(scene)
+        return moved(scene, self._offsets[key])
 
 
 def _opened(item: Item, sensor: Any, bands: Sequence[Any] | None) -> Scene:

@@ -31,6 +31,7 @@ def open_folder(
     gsd: float | None = None,
     buffer: float | None = None,
     blocks: bool = True,
+    coregister: bool = False,
     quality: str | None = None,
     grades: Mapping[str, float] | None = None,
 ) -> Dataset:
@@ -52,6 +53,8 @@ def open_folder(
             be held out.
         quality: what says how far each label is trusted, see `swath.data.quality`; None: all alike.
         grades: weights of the words that it holds, where it holds no weights.
+        coregister: whether the dates of a place are laid over its first, where their offset can be told, by phase
+            correlation (`swath.scene.registration`); the rest are left where they are.
 
     Raises:
         DataError: the folder is not arranged in a known way, or its labels do not fit what was said; the message says
@@ -96,6 +99,7 @@ def open_folder(
         told_sensor=known.sensor if known is not None and asked.sensor is None else asked.sensor,
         told_bands=known.bands or None if known is not None and asked.bands is None else asked.bands,
         told_gsd=known.gsd if known is not None and asked.gsd is None else asked.gsd,
+        coregister=coregister,
         strays=made.strays,
         parts=made.parts or given_parts(root, items),
         notes=made.notes,

@@ -14,16 +14,13 @@ from swath.errors import MatchError, PredictError
 from swath.predict.feed import uncut
 from swath.predict.radiometry import Line, lines_of, lit
 from swath.scene.moved import moved
-from swath.scene.registration import Shift, shifts_of
+from swath.scene.registration import NOTICED, shifts_of
 from swath.scene.scene import Scene
 
 Offsets = Sequence[Sequence[float]]
-"""Per date: rows and columns in pixels."""
+"""Per date: rows and columns in pixels, or six numbers, see `swath.scene.registration.Shift.offset`."""
 Lines = Sequence[Sequence[Sequence[float]]]
 """Per date and band: gain and offset."""
-
-_NOTICED = 0.1
-"""Pixels below which an offset cannot be told from none; such a date is left as it is."""
 
 
 @dataclass(frozen=True)
@@ -36,7 +33,7 @@ class Preparation:
         notes: in words.
     """
 
-    offsets: tuple[tuple[float, float], ...] | None = None
+    offsets: tuple[tuple[float, ...], ...] | None = None
     lines: tuple[tuple[Line, ...], ...] | None = None
     notes: tuple[str, ...] = ()
 
@@ -100,13 +97,13 @@ class Preparation:
 def _coregistered(scene: Scene, used: list[int], said: bool | Offsets) -> Preparation:
     count = len(scene.dates)
     if not isinstance(said, bool):
-        if len(said) != count or any(len(one) != 2 for one in said):
+        if len(said) != count or any(len(one) not in (2, 6) for one in said):
             raise PredictError(f"coregister= has {len(said)} entries for {count} dates; give [ROWS, COLUMNS] for each")
-        offsets = tuple((float(rows), float(columns)) for rows, columns in said)
+        offsets = tuple(tuple(map(float, one)) for one in said)
         return Preparation(offsets, notes=tuple(_offset_words(scene, used[0], t, offsets[t]) for t in used[1:]))
     shifts = dict(zip(used, shifts_of(scene.select(dates=used)), strict=True))
     notes: list[str] = []
-    found: list[tuple[float, float]] = [(0.0, 0.0)] * count
+    found: list[tuple[float, ...]] = [(0.0, 0.0)] * count
     for t in used[1:]:
         shift = shifts[t]
         if shift is None:
@@ -114,19 +111,23 @@ def _coregistered(scene: Scene, used: list[int], said: bool | Offsets) -> Prepar
                 f"how far {scene.names[t]} lies off {scene.names[used[0]]} cannot be told, as under clouds, over water "
                 "or where too much changed; leave out coregister, or say it: coregister=[[0, 0], [ROWS, COLUMNS]]"
             )
-        if shift.pixels >= _NOTICED:
-            found[t] = (shift.rows, shift.columns)
-        notes.append(_offset_words(scene, used[0], t, found[t], shift))
+        if shift.pixels >= NOTICED or shift.growth:
+            found[t] = shift.offset
+        notes.append(_offset_words(scene, used[0], t, found[t]))
     return Preparation(tuple(found), notes=tuple(notes))
 
 
-def _offset_words(scene: Scene, first: int, date: int, offset: tuple[float, float], shift: Shift | None = None) -> str:
-    if offset == (0.0, 0.0):
-        return f"{scene.names[date]} lies within {_NOTICED:g} px of {scene.names[first]} and was left where it is"
-    rows, columns = (f"{-by:+.2f}" for by in offset)
-    said = f"{scene.names[date]} was moved by {rows} rows and {columns} columns to lie on {scene.names[first]}"
-    if shift is not None and shift.spread > 1:
-        said += f"; from one side to the other its offset differs by {shift.spread:.1f} px, which is not mended"
+def _offset_words(scene: Scene, first: int, date: int, offset: tuple[float, ...]) -> str:
+    if not any(offset):
+        return f"{scene.names[date]} lies within {NOTICED:g} px of {scene.names[first]} and was left where it is"
+    rows, columns, *growth = offset
+    said = (
+        f"{scene.names[date]} was moved by {-rows:+.2f} rows and {-columns:+.2f} columns to lie on {scene.names[first]}"
+    )
+    if growth:
+        height, width = scene.shape[2:]
+        most = [abs(down) * height + abs(right) * width for down, right in (growth[:2], growth[2:])]
+        said += f"; by up to {max(most):.1f} px more on one side than on the other, since its scale differs"
     return said
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
@@ -25,12 +26,13 @@ class Moved:
     """A source of which a pixel shows what lay `rows` further down and `columns` further right.
 
     Numbers come as float32, interpolated by cubic convolution, which keeps them sharper than bilinear would (Keys 1981,
-    doi:10.1109/TASSP.1981.1163711). Invalid neighbours have no weight; a pixel that has lost half of it is invalid.
+    doi:10.1109/TASSP.1981.1163711), along columns and then along rows. Invalid neighbours have no weight; a pixel that
+    has lost half of it is invalid.
 
     Args:
         source: what is moved.
-        rows: by how many pixels, parts of them too.
-        columns: likewise.
+        offset: rows and columns in pixels, parts of them too; and how these grow away from the middle: rows per row and
+            per column, columns per row and per column.
         nodata: numbers, by band, that are invalid though the source does not say so.
         whole: bands that hold classes or flags: moved by whole pixels.
     """
@@ -38,13 +40,13 @@ class Moved:
     def __init__(
         self,
         source: Reader,
-        rows: float,
-        columns: float,
+        offset: Sequence[float],
         *,
         nodata: Mapping[int, float] | None = None,
         whole: Sequence[int] = (),
     ) -> None:
-        self._source, self._by = source, (rows, columns)
+        self._source = source
+        self._by = (*offset, 0.0, 0.0, 0.0, 0.0)[:6]
         self._nodata, self._whole = dict(nodata or {}), frozenset(whole)
         self.name, self.grid, self.stored, self.tags = source.name, source.grid, source.stored, source.tags
         height, width = source.grid.shape
@@ -58,20 +60,42 @@ class Moved:
         if mixed and len(mixed) < len(indexes):
             parts = [self.read(window, [index], shape) for index in indexes]
             return np.concatenate([part for part, _ in parts]), np.concatenate([ok for _, ok in parts])
-        if mixed or (shape is not None and shape != roi_shape(window)):
-            rows, columns = (round(by) for by in self._by)
+        if shape is not None and shape != roi_shape(window):
+            y, x = self._centred(*(np.array([(part.start + part.stop) // 2]) for part in window))
+            rows, columns = (round(float(self._offset(which, y, x)[0, 0])) for which in (0, 1))
             return self._filled(shifted(window, rows, columns), indexes, shape)
-        (down, fy), (right, fx) = (divmod(by, 1.0) for by in self._by)
-        wide = (
-            slice(window[0].start + int(down) - 1, window[0].stop + int(down) + 2),
-            slice(window[1].start + int(right) - 1, window[1].stop + int(right) + 2),
-        )
-        numbers, ok = self._filled(wide, indexes, None)
-        values = np.where(ok, numbers, 0.0).astype(np.float64)
-        weight = _convolved(_convolved(ok.astype(np.float64), fy, 1), fx, 2)
-        total = _convolved(_convolved(values, fy, 1), fx, 2)
+        down, right = (np.arange(part.start, part.stop) for part in window)
+        y, x = self._centred(down, right)
+        to_right = right + self._offset(1, y, x)
+        across = np.arange(math.floor(to_right.min()) - 1, math.floor(to_right.max()) + 3)
+        # Which pixel of a row will be taken from a column tells how far down that column is looked at.
+        _, from_x = self._centred(down, across)
+        taken_by = (from_x - self._offset(1, y, np.zeros(1))) / (1 + self._by[5])
+        to_down = down[:, None] + self._offset(0, y, taken_by)
+        along = slice(math.floor(to_down.min()) - 1, math.floor(to_down.max()) + 3)
+        numbers, ok = self._filled((along, slice(int(across[0]), int(across[-1]) + 1)), indexes, None)
+        at = ((to_down - along.start, 1), (to_right - across[0], 2))
+        if mixed:
+            for positions, axis in at:
+                numbers, ok = (_at(array, np.floor(positions + 0.5).astype(np.intp), axis) for array in (numbers, ok))
+            return numbers, ok
+        total, weight = np.where(ok, numbers, 0.0), ok.astype(np.float64)
+        everywhere = bool(ok.all())
+        for positions, axis in at:
+            total = _between(total, positions, axis)
+            weight = np.ones_like(total) if everywhere else _between(weight, positions, axis)
         valid = weight > _SEEN
         return np.divide(total, weight, out=np.zeros_like(total), where=valid).astype(np.float32), valid
+
+    def _centred(self, down: NDArray[Any], right: NDArray[Any]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+        """Places of rows `[y, 1]` and of columns `[x]` about the middle."""
+        y, x = (at + 0.5 - side / 2 for at, side in zip((down, right), self.grid.shape, strict=True))
+        return y[:, None], x
+
+    def _offset(self, which: int, y: NDArray[np.float64], x: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Rows (0) or columns (1) by which the pixels at `y` and `x` about the middle are off."""
+        rise, slope = self._by[2 + 2 * which :][:2]
+        return self._by[which] + rise * y + slope * x
 
     def _filled(
         self, window: Roi, indexes: Sequence[int], shape: tuple[int, int] | None
@@ -97,29 +121,35 @@ class Moved:
         return values, valid
 
 
-def _convolved(x: NDArray[np.float64], part: float, axis: int) -> NDArray[np.float64]:
-    """`x` at `part` of the way from each pixel to the next along an axis, three pixels shorter."""
-    count = x.shape[axis] - 3
-    total = np.zeros(tuple(count if i == axis else side for i, side in enumerate(x.shape)))
-    for tap in range(4):
-        total += _weight(tap - 1 - part) * x[(slice(None),) * axis + (slice(tap, tap + count),)]
+def _at(x: NDArray[Any], positions: NDArray[np.intp], axis: int) -> NDArray[Any]:
+    """`x` `[band, y, x]` at whole positions `[y, x]` along an axis."""
+    return np.take_along_axis(x, positions[None], axis)
+
+
+def _between(x: NDArray[np.float64], positions: NDArray[np.float64], axis: int) -> NDArray[np.float64]:
+    """`x` `[band, y, x]` at positions `[y, x]` between the pixels of an axis."""
+    before = np.floor(positions)
+    part, first = positions - before, before.astype(np.intp)
+    total: NDArray[np.float64] = np.zeros(())
+    for tap in range(-1, 3):
+        total = total + _weight(tap - part) * _at(x, first + tap, axis)
     return total
 
 
-def _weight(distance: float) -> float:
-    """Keys' kernel."""
-    d = abs(distance)
-    if d <= 1:
-        return (_SHARP + 2) * d**3 - (_SHARP + 3) * d**2 + 1
-    return _SHARP * (d**3 - 5 * d**2 + 8 * d - 4) if d < 2 else 0.0
+def _weight(distance: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Keys' kernel, up to two pixels away."""
+    d = np.abs(distance)
+    near = (_SHARP + 2) * d**3 - (_SHARP + 3) * d**2 + 1
+    return np.where(d <= 1, near, _SHARP * (d**3 - 5 * d**2 + 8 * d - 4))
 
 
-def moved(scene: Scene, offsets: Sequence[tuple[float, float]]) -> Scene:
+def moved(scene: Scene, offsets: Sequence[Sequence[float]]) -> Scene:
     """The scene with what a date shows brought back by its offset.
 
     Args:
         scene: any scene; nothing is read.
-        offsets: per date, rows and columns in pixels by which it lies off, as `Scene.misregistration` tells them.
+        offsets: per date, by how many pixels it lies off: rows and columns, and their growth where they are not alike
+            everywhere; see `Shift.offset`.
     """
     readers: dict[tuple[int, int], Reader] = {}
 
@@ -133,14 +163,14 @@ def moved(scene: Scene, offsets: Sequence[tuple[float, float]]) -> Scene:
             ]
             readers[key] = Moved(
                 plane.reader,
-                *offsets[date],
+                offsets[date],
                 nodata={other.index: other.nodata for other, _ in own if other.nodata is not None},
                 whole=[other.index for other, band in own if band.kind != "continuous"],
             )
         return replace(plane, reader=readers[key])
 
     planes = tuple(
-        row if offsets[t] == (0.0, 0.0) else tuple(None if plane is None else bring(plane, t) for plane in row)
+        row if not any(offsets[t]) else tuple(None if plane is None else bring(plane, t) for plane in row)
         for t, row in enumerate(scene.planes)
     )
     return replace(scene, planes=planes)

@@ -11,7 +11,6 @@ import math
 import warnings
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
-from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -33,6 +32,16 @@ _CONFIDENT = 0.6
 _AGREE = 1.0
 """Windows that tell the truth lie within this many pixels of what they tell together."""
 _WARN_ABOVE = 1.0
+NOTICED = 0.1
+"""Pixels below which an offset cannot be told from none; such a date is left as it is."""
+_MOST = 4
+"""Windows along a side."""
+_APART = 100
+"""Pixels between windows where a scene is small."""
+_FOR_GROWTH = 6
+"""Fewest windows that can show that a shift grows where one that does not grow would agree with them, too."""
+_GROWS = 0.25
+"""Pixels by which half of the windows must lie off what would be the same everywhere, for that to be looked for."""
 _STEP = 0.02
 """Of the sub-pixel search, in pixels."""
 _CUTOFF = 0.15
@@ -44,17 +53,25 @@ class Shift:
     """How far what the second date shows lies from where the first shows it.
 
     Attributes:
-        rows: pixels downwards.
-        columns: pixels to the right.
+        rows: pixels downwards, in the middle.
+        columns: pixels to the right, in the middle.
         confidence: 0 to 1: by how much the highest peak of the correlation stands out of the second.
         spread: by how many pixels the shift differs across the scene: of a scene, more than 0 where it grows steadily
             from one side to the other, because the second date has another scale or is turned.
+        growth: how it grows: of the rows per row and per column, of the columns per row and per column; empty where the
+            shift is the same everywhere.
     """
 
     rows: float
     columns: float
     confidence: float
     spread: float = 0.0
+    growth: tuple[float, ...] = ()
+
+    @property
+    def offset(self) -> tuple[float, ...]:
+        """What `moved` takes: rows and columns, and their growth if there is any."""
+        return (self.rows, self.columns, *self.growth)
 
     @property
     def pixels(self) -> float:
@@ -156,49 +173,70 @@ def shifts_of(scene: Scene) -> tuple[Shift | None, ...]:
     return Shift(0.0, 0.0, 1.0), *others
 
 
+def offsets_of(scene: Scene) -> tuple[tuple[float, ...], ...]:
+    """What `moved` takes to lay each date over the first: no offset where it cannot be told, or hardly matters."""
+    return tuple(
+        (0.0, 0.0) if shift is None or (shift.pixels < NOTICED and not shift.growth) else shift.offset
+        for shift in shifts_of(scene)
+    )
+
+
 def _of_date(scene: Scene, date: int, cache: dict[Any, Any]) -> Shift | None:
-    """Median of what the windows say, where enough of them say the same."""
+    """What the windows say together, where enough of them say the same."""
     band = _sharpest(scene, date)
     if band is None:
         return None
     one_band = replace(scene, bands=(scene.bands[band],), planes=tuple((row[band],) for row in scene.planes))
-    cells = list(_cells(scene.shape[2], scene.shape[3]))
+    height, width = scene.shape[2:]
+    windows = list(_windows(height, width))
     found: list[tuple[float, float, Shift]] = []
-    for candidates in cells:
-        for window in candidates:
-            key = (band, window[0].start, window[1].start)
-            if key not in cache:
-                cache[key] = one_band.read(window, dates=0)
-            (first, seen_first), (second, seen) = cache[key], one_band.read(window, dates=date)
-            shift = shift_between(first[0, 0], second[0, 0], seen_first[0, 0], seen[0, 0])
-            if shift is not None:
-                found.append((window[0].start, window[1].start, shift))
-                break
-    return _together(found, len(cells))
+    for window in windows:
+        key = (band, window[0].start, window[1].start)
+        if key not in cache:
+            cache[key] = one_band.read(window, dates=0)
+        (first, seen_first), (second, seen) = cache[key], one_band.read(window, dates=date)
+        shift = shift_between(first[0, 0], second[0, 0], seen_first[0, 0], seen[0, 0])
+        if shift is not None:
+            down, right = (
+                (part.start + part.stop - side) / 2 for part, side in zip(window, (height, width), strict=True)
+            )
+            found.append((down, right, shift))
+    return _together(found, len(windows))
 
 
 def _together(found: list[tuple[float, float, Shift]], asked: int) -> Shift | None:
-    """What windows say together: one shift, or one that grows steadily across the scene; None where they disagree."""
+    """What windows say together: one shift, or one that grows steadily across the scene; None where they disagree.
+
+    Args:
+        found: where the windows' middles lie from that of the scene, downwards and to the right, and what they say.
+        asked: how many there are.
+    """
     if not found:
         return None
     places = np.array([(1.0, y, x) for y, x, _ in found])
     shifts = np.array([(one.rows, one.columns) for _, _, one in found])
-    everywhere = np.broadcast_to(np.median(shifts, axis=0), shifts.shape)
-    models = [everywhere]
+    same = np.zeros((3, 2))
+    same[0] = np.median(shifts, axis=0)
+    models = [same]
     if len(found) >= 4:
         # Fitted twice, the second time without what the first shows to be wrong.
-        plane = places @ np.linalg.lstsq(places, shifts, rcond=None)[0]
-        good = np.hypot(*(shifts - plane).T) <= 2 * _AGREE
+        plane = np.linalg.lstsq(places, shifts, rcond=None)[0]
+        good = np.hypot(*(shifts - places @ plane).T) <= 2 * _AGREE
         if np.linalg.matrix_rank(places[good]) == 3:
-            plane = places @ np.linalg.lstsq(places[good], shifts[good], rcond=None)[0]
-        models.append(plane)
+            plane = np.linalg.lstsq(places[good], shifts[good], rcond=None)[0]
+        apart = [float(np.median(np.hypot(*(shifts - places @ model).T))) for model in (same, plane)]
+        # Six numbers fit anything better than two; they are taken where they say much more.
+        models.insert(0 if len(found) >= _FOR_GROWTH and apart[1] < apart[0] / 2 and apart[0] > _GROWS else 1, plane)
     for model in models:
-        agree = np.hypot(*(shifts - model).T) <= _AGREE
+        agree = np.hypot(*(shifts - places @ model).T) <= _AGREE
         if 3 * agree.sum() >= asked and 2 * agree.sum() > len(found):
-            rows, columns = np.median(shifts[agree], axis=0)
+            if model is same:
+                model[0] = np.median(shifts[agree], axis=0)
+            spread = np.hypot(*np.ptp((places @ model)[agree], axis=0))
             confidence = np.median([one.confidence for _, _, one in found])
-            spread = np.hypot(*np.ptp(model[agree], axis=0))
-            return Shift(*(round(float(value), 3) for value in (rows, columns, confidence, spread)))
+            rows, columns, confidence, spread = (round(float(value), 3) for value in (*model[0], confidence, spread))
+            growth = () if model is same else tuple(round(float(value), 7) for value in model[1:].T.ravel())
+            return Shift(rows, columns, confidence, spread, growth)
     return None
 
 
@@ -216,22 +254,17 @@ def _sharpest(scene: Scene, date: int) -> int | None:
     return both[0] if both else None
 
 
-def _cells(height: int, width: int) -> Iterator[list[Roi]]:
-    """Up to three by three parts of the scene, each with two windows to try: its middle, and one of its corners."""
-    if min(height, width) < _WINDOW:
-        yield [(slice(0, min(height, _WINDOW)), slice(0, min(width, _WINDOW)))]
-        return
-    for top, low in _starts(height):
-        for left, far in _starts(width):
-            tries = dict.fromkeys([(top, left), (low, far)])
-            yield [(slice(y, y + _WINDOW), slice(x, x + _WINDOW)) for y, x in tries]
+def _windows(height: int, width: int) -> Iterator[Roi]:
+    """Up to four by four windows, evenly over the scene; they overlap where it is small."""
+    for top in _starts(height):
+        for left in _starts(width):
+            yield slice(top, min(top + _WINDOW, height)), slice(left, min(left + _WINDOW, width))
 
 
-def _starts(side: int) -> list[tuple[int, int]]:
-    """Of each of up to three parts of a side: where a window in its middle starts, and where one at its beginning."""
-    parts = min(3, side // _WINDOW)
-    ends = [i * side // parts for i in range(parts + 1)]
-    return [((start + stop - _WINDOW) // 2, start) for start, stop in pairwise(ends)]
+def _starts(side: int) -> list[int]:
+    last = max(0, side - _WINDOW)
+    count = min(_MOST, 1 + round(last / _APART))
+    return [last // 2] if count == 1 else [round(i * last / (count - 1)) for i in range(count)]
 
 
 def _advice(scene: Scene, date: int, shift: Shift) -> str:
@@ -239,7 +272,7 @@ def _advice(scene: Scene, date: int, shift: Shift) -> str:
     dx, dy = (-(shift.columns * p + shift.rows * q) for p, q in ((affine.a, affine.b), (affine.d, affine.e)))
     mend = f"register it first, or move its origin by ({dx:.6g}, {dy:.6g}) in units of the CRS (gdal_edit.py -a_ullr)"
     if shift.spread > _WARN_ABOVE:
-        mend = f"by {shift.spread:.1f} px more on one side than on the other, so its scale differs: register it first"
+        mend = f"by {shift.spread:.1f} px more on one side than on the other, so its scale differs; coregister it"
     return (
         f"{scene.names[date]} lies {shift.pixels:.1f} px off {scene.names[0]} ({shift.rows:+.2f} rows, "
         f"{shift.columns:+.2f} columns), so edges will look like change; {mend}"

@@ -52,6 +52,8 @@ class SetRecipe(Frozen):
     """Pixel size on the ground in m, where the images do not say it."""
     gsd_factor: float = Field(default=2.0, ge=1)
     """The card allows scenes from `gsd / gsd_factor` to `gsd * gsd_factor`."""
+    coregister: bool = False
+    """Whether the dates of a place are laid over its first, where their offset can be told."""
     weight: float = Field(default=1.0, gt=0)
     """How often a batch comes from this set, relative to the others."""
     split: str | None = None
