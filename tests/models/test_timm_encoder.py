@@ -13,6 +13,7 @@ from torch import nn
 from swath.errors import CardError
 from swath.models import Card, ClassLabel, Model, Output, find
 from swath.models.features import features
+from swath.models.published_encoder import published_encoder
 
 ENCODER = "resnet10t"
 LABELS = tuple(ClassLabel(value=value, name=name) for value, name in enumerate(("field", "forest", "water")))
@@ -134,3 +135,20 @@ def test_features_of_other_networks(card: Card, scenes: Card) -> None:
 def test_a_network_without_a_known_place_for_features_is_refused(card: Card) -> None:
     with pytest.raises(CardError, match="features"):
         features(nn.Conv2d(4, 3, 1), card, [torch.zeros(1, 1, 4, 8, 8)])
+
+
+def test_the_card_of_a_published_encoder_says_how_it_was_fed(
+    weights: str, pretrained: nn.Module, tmp_path: Path
+) -> None:
+    model = published_encoder(ENCODER, weights)
+    given = model.card.inputs[0]
+    known = pretrained.pretrained_cfg
+    assert given.resize == known["input_size"][-1]
+    x = torch.rand(2, 1, 3, given.resize, given.resize)
+    mean, std = (torch.tensor(known[key])[:, None, None] for key in ("mean", "std"))
+    torch.testing.assert_close(model.normalise(x * 255), (x - mean) / std)
+    with torch.inference_mode():
+        fed = (x[:, 0] - mean) / std
+        wanted = pretrained.forward_head(pretrained.forward_features(fed), pre_logits=True)
+    torch.testing.assert_close(features(model.network, model.card, [model.normalise(x * 255)]), wanted)
+    assert Model.load(model.save(tmp_path / "encoder.swath")).card == model.card

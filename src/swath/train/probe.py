@@ -28,6 +28,7 @@ from swath.models.calling import resized
 from swath.models.features import features
 from swath.models.model import Model
 from swath.models.needs import MinMax, Normalisation
+from swath.models.published_encoder import published_encoder
 from swath.models.registry import load
 from swath.predict.match import match
 from swath.train.evaluation.parts import written_by_training
@@ -60,7 +61,8 @@ def probe(
     """Fit plain classifiers to the features of an encoder and score them, for each choice of preprocessing.
 
     Args:
-        model: a model, a registered name with weights, or a weight file; what it was made for does not matter.
+        model: a model, a registered name with weights, or a weight file, whatever it was made for; `timm:NAME.TAG` is a
+            published encoder, `timm:NAME` one with random weights.
         data: images of one class each, or their folder.
         kinds: `knn`: the five nearest training images vote; `linear`: logistic regression on standardised features.
         split: which part is scored, `test` or `val`; it is fitted on `train`.
@@ -81,7 +83,7 @@ def probe(
         raise TrainError(f"probe {unknown[0]!r} is not known; there are {', '.join(KINDS)}")
     if wrong := [key for key in settle if key not in _SETTLED]:
         raise TrainError(f"{wrong[0]}= means nothing to a probe; leave it out")
-    model = model if isinstance(model, Model) else load(model)
+    model = model if isinstance(model, Model) else _loaded(str(model))
     dataset = data if isinstance(data, Dataset) else open_data(data, task="classification", **(open_with or {}))
     if not all(isinstance(item.label, ClassIndex) for item in dataset.items):
         raise TrainError(f"{dataset.name}: a probe needs images of one class each")
@@ -102,6 +104,14 @@ def probe(
         rows=tuple(compared(vectors, labels, len(train), kinds, bootstrap, seed)),
         notes=_notes(model, dataset) if how.startswith(_ANEW) else (),
     )
+
+
+def _loaded(name: str) -> Model:
+    library, _, encoder = name.partition(":")
+    if library != "timm" or not encoder:
+        return load(name)
+    encoder, _, tag = encoder.partition(".")
+    return published_encoder(encoder, tag or None)
 
 
 @dataclass(frozen=True)
