@@ -90,7 +90,7 @@ class OfPairs:
         Returns:
             `[channels, h, w]`
         """
-        seen = np.isfinite(images).all(axis=1)
+        seen = np.asarray(np.isfinite(images).all(axis=1))
         blank = np.stack([~(seen[pair.before] & seen[pair.after]) for pair in self.pairs])
         return np.repeat(blank, channels // len(self.pairs), axis=0)
 
@@ -112,10 +112,12 @@ class OfPairs:
             gap = confidence_numbers((), spread, valid, options)
             arrays["confidence"] = np.concatenate([arrays["confidence"], gap])
         changed, answered = self._changed(arrays[MAIN], files[MAIN])
-        seen, (layer,) = answered.any(axis=0), files[FIRST]
         when = np.where(changed.any(axis=0), changed.argmax(axis=0) + 1, 0)
         for key, numbers in ((FIRST, when), (TIMES, changed.sum(axis=0))):
-            arrays[key] = np.where(seen, numbers, layer.nodata).astype(layer.dtype)[None]
+            (layer,) = files[key]
+            stored = np.asarray(numbers, dtype=layer.dtype)
+            stored[~answered.any(axis=0)] = layer.nodata
+            arrays[key] = stored[None]
         return arrays
 
     def _changed(
@@ -126,7 +128,7 @@ class OfPairs:
         says_no = [next(iter(layer.classes or {0: ""})) for layer in layers]
         changed = answered & np.stack([plane != no for plane, no in zip(numbers, says_no, strict=True)])
         by_pair = (len(self.pairs), -1, *numbers.shape[1:])
-        return changed.reshape(by_pair).any(axis=1), answered.reshape(by_pair).any(axis=1)
+        return np.asarray(changed.reshape(by_pair).any(axis=1)), np.asarray(answered.reshape(by_pair).any(axis=1))
 
 
 def _plain(options: OutputOptions) -> OutputOptions:
