@@ -37,7 +37,7 @@ def as_pixels(image: Tensor) -> Tensor:
 
 def as_image(answers: Tensor, image: Tensor) -> Tensor:
     """Answers of pixels `[B * H * W, K]` -> `[B, K, H, W]` of the image that they are of."""
-    return answers.unflatten(0, (len(image), *image.shape[-2:])).permute(0, 3, 1, 2)
+    return torch.unflatten(answers, 0, (len(image), *image.shape[-2:])).permute(0, 3, 1, 2)
 
 
 def of_pixels(days: Tensor, image: Tensor) -> Tensor:

@@ -32,11 +32,12 @@ class Classification(ClassMap):
         targets: Tensor,
         weights: Tensor | None = None,
         smoothing: float = 0.0,
+        trust: Tensor | None = None,
     ) -> Tensor:
-        """See `TrainedTask.loss`: cross entropy, of each class by itself where several may hold at once."""
+        """See `ClassMap.loss`: cross entropy, of each class by itself where several may hold at once."""
         from swath.tasks import losses
 
         x = one_tensor(logits)
         x = losses.as_logits(x) if self.activation == "none" else x.float()
         given = losses.of_several if self.activation == "sigmoid" else losses.cross_entropy
-        return given(x, targets, weights, smoothing)
+        return given(x, targets, weights, smoothing, trust)

@@ -44,7 +44,7 @@ class Votes(nn.Module):
 
     def forward(self, numbers: Tensor) -> Tensor:
         """See the class."""
-        return torch.cat([self._asked(part) for part in numbers.float().split(_AT_ONCE)])
+        return torch.cat([self._asked(part) for part in torch.split(numbers.float(), _AT_ONCE)])
 
     def _asked(self, numbers: Tensor) -> Tensor:
         at = self.roots.long().expand(len(numbers), -1)
@@ -113,7 +113,7 @@ class Laid(nn.Module):
 
     def forward(self, image: Tensor, days: Tensor) -> Tensor:
         """See the class."""
-        series, dates = as_pixels(image).split(_AT_ONCE), of_pixels(days, image).split(_AT_ONCE)
+        series, dates = (torch.split(one, _AT_ONCE) for one in (as_pixels(image), of_pixels(days, image)))
         return torch.cat([self.calendar(*part).flatten(1) for part in zip(series, dates, strict=True)])
 
 

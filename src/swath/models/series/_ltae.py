@@ -20,7 +20,7 @@ class SeenNorm(nn.GroupNorm):
 
     def of_series(self, x: Tensor, seen: Tensor) -> Tensor:
         """`[P, T, C]`, bool `[P, T]` -> `[P, T, C]`."""
-        groups = x.float().unflatten(-1, (self.num_groups, -1))
+        groups = torch.unflatten(x.float(), -1, (self.num_groups, -1))
         share = seen[:, :, None, None].float()
         count = (share.sum(1, keepdim=True) * groups.shape[-1]).clamp(min=1)
         mean = (groups * share).sum((1, 3), keepdim=True) / count
@@ -70,5 +70,5 @@ class LTAE(nn.Module):
         """`[B, T, C, H, W]` (or `[B, C, H, W]` of one date), days `[T]` or `[B, T]` -> logits `[B, K, H, W]`."""
         series, dates = as_pixels(image), of_pixels(days, image)
         at_once = len(series) if self.training else _AT_ONCE
-        parts = zip(series.split(at_once), dates.split(at_once), strict=True)
+        parts = zip(torch.split(series, at_once), torch.split(dates, at_once), strict=True)
         return as_image(torch.cat([self.of_series(*part) for part in parts]), image)

@@ -57,5 +57,5 @@ class TempCNN(nn.Module):
         """`[B, T, C, H, W]` (or `[B, C, H, W]` of one date), days `[T]` or `[B, T]` -> logits `[B, K, H, W]`."""
         series, dates = as_pixels(image), of_pixels(days, image)
         at_once = len(series) if self.training else _AT_ONCE
-        parts = zip(series.split(at_once), dates.split(at_once), strict=True)
+        parts = zip(torch.split(series, at_once), torch.split(dates, at_once), strict=True)
         return as_image(torch.cat([self.of_series(*part) for part in parts]), image)

@@ -94,7 +94,7 @@ class Codes(nn.Module):
         decode = nn.Linear(self._width(encode), width)
         optimizer = torch.optim.Adam([*encode.parameters(), *decode.parameters()], lr=_RATE)
         for _ in range(self.epochs):
-            for part in torch.randperm(len(x)).split(_BATCH):
+            for part in torch.split(torch.randperm(len(x)), _BATCH):
                 loss = (decode(torch.tanh(encode(x[part]))) - x[part]).square().mean()
                 optimizer.zero_grad()
                 loss.backward()
@@ -161,7 +161,8 @@ class Clusters(nn.Module):
             x = torch.where(seen, image, 0.0).movedim(1, -1)
             found = self.features(x.flatten(0, 2))
             distances = (found[:, None] - self.centres).square().sum(-1)
-            likely = torch.softmax(-distances / (2 * self.spread), 1).unflatten(0, x.shape[:3]).movedim(-1, 1)
+            likely = torch.softmax(-distances / (2 * self.spread), 1)
+            likely = torch.unflatten(likely, 0, x.shape[:3]).movedim(-1, 1)
             likely = likely * seen
             if self.radius:
                 # Beyond the scene and where nothing was seen nobody is asked.
