@@ -31,6 +31,9 @@ LabelField = Annotated[
 Gsd = Annotated[
     float | None, typer.Option("--gsd", metavar="M", help="Pixel size on the ground, of images that do not say it.")
 ]
+Coregister = Annotated[
+    bool, typer.Option("--coregister", help="Lay the dates of a place over its first, where their offset can be told.")
+]
 
 
 @data.command("inspect")
@@ -44,10 +47,11 @@ def inspect(
     sensor: SensorName = None,
     bands: BandNames = None,
     gsd: Gsd = None,
+    coregister: Coregister = False,
     as_json: Annotated[bool, typer.Option("--json", help="For programs.")] = False,
 ) -> None:
     """Read all of it, and say what is there, what is odd, and what is done about that."""
-    found = open_data(folder, task, layout, classes, ignore, label_field, sensor, bands, gsd)
+    found = open_data(folder, task, layout, classes, ignore, label_field, sensor, bands, gsd, coregister)
     report = inspected(found)
     if as_json:
         typer.echo(report.to_json())
@@ -102,6 +106,7 @@ def open_data(
     sensor: str | None = None,
     bands: str | None = None,
     gsd: float | None = None,
+    coregister: bool = False,
 ) -> Dataset:
     """Open a labelled folder with the options as they were typed.
 
@@ -121,6 +126,7 @@ def open_data(
         sensor=sensor,
         bands=None if bands is None else band_keys(bands),
         gsd=gsd,
+        coregister=coregister,
     )
 
 

@@ -6,7 +6,7 @@ from typing import Annotated, Any
 
 import typer
 
-from swath.cli.data import Classes, Folder, Ignore, LabelField, Layout, Task, open_data
+from swath.cli.data import Classes, Coregister, Folder, Ignore, LabelField, Layout, Task, open_data
 from swath.cli.options import BandNames, SensorName, split
 from swath.cli.words import show, table
 from swath.progress import Bar
@@ -41,6 +41,7 @@ def evaluate(
     gsd: Annotated[
         str | None, typer.Option("--gsd", metavar="native|nominal|METRES", help="As for `swath predict`.")
     ] = None,
+    coregister: Coregister = False,
     units: Annotated[str | None, typer.Option("--units", help="As for `swath predict`.")] = None,
     fields: Annotated[
         str | None,
@@ -84,7 +85,7 @@ def evaluate(
     loaded = model if is_fitted(model) else load(model)
     tasks = {"change"} if isinstance(loaded, str) else {card.task for card in loaded.cards}
     only = next(iter(tasks)) if len(tasks) == 1 else None
-    data = open_data(folder, task or only, layout, classes, ignore, label_field, sensor, bands)
+    data = open_data(folder, task or only, layout, classes, ignore, label_field, sensor, bands, coregister=coregister)
     given: dict[str, Any] = {
         "threshold": threshold,
         "fields": fields,

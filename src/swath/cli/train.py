@@ -9,7 +9,7 @@ from typing import Annotated, Any
 
 import typer
 
-from swath.cli.data import Classes, Gsd, Ignore, LabelField, Layout, class_names
+from swath.cli.data import Classes, Coregister, Gsd, Ignore, LabelField, Layout, class_names
 from swath.cli.options import BandNames, SensorName, band_keys, split
 from swath.progress import Bar
 
@@ -62,6 +62,7 @@ def train(
     sensor: SensorName = None,
     bands: BandNames = None,
     gsd: Gsd = None,
+    coregister: Coregister = False,
     precision: Annotated[str | None, typer.Option("--precision", metavar="auto|float32|bfloat16")] = None,
     accelerator: Annotated[str | None, typer.Option("--accelerator", metavar="auto|cpu|gpu|mps")] = None,
     devices: Annotated[str | None, typer.Option("--devices", metavar="N|auto", help="How many GPUs.")] = None,
@@ -101,6 +102,7 @@ def train(
         "sensor": sensor,
         "bands": None if bands is None else band_keys(bands),
         "gsd": gsd,
+        "coregister": coregister or None,
         "precision": precision,
         "accelerator": accelerator,
         "devices": None if devices is None else int(devices) if devices.isdigit() else devices,

@@ -21,7 +21,7 @@ _INPUTS = re.compile(r"\{'[^']*': \.\.\.(?:, ('[^{}]*))?\}")
 _NAMED = re.compile(r"\bclasses=\{number: name(, \.\.\.)?\}")
 _NUMBERS = re.compile(r"\b(ignore|val|test)=\[?(\d+(?:, \d+)*)\]?")
 _BARE = re.compile(r"\b(classes|ignore|sensor|bands|gsd|layout|label_field|split_file)=(\[\.\.\.\])?(?=[ ,;:)]|$)")
-_PLAIN = re.compile(r"\b(overwrite|resume)=True(?: \(`--\w+`\))?")
+_PLAIN = re.compile(r"\b(overwrite|resume|coregister)=True(?: \(`--\w+`\))?")
 
 
 def as_options(message: str) -> str:

@@ -199,7 +199,7 @@ def _shifted(data: Dataset, facts: Sequence[ItemFacts]) -> Iterator[Finding]:
         words = listing([f"{name} by {off[name]:.1f} px" for name in ranked], 4)
         of = f"{len(looked)} items" if len(looked) == len(series) else f"{len(looked)} of {len(series)} items"
         what = f"dates lie off one another in {len(off)} of {of}: {words}"
-        action = "kept as they are; edges may be learnt as change: coregister=true lays them over their first date"
+        action = "kept as they are; edges may be learnt as change: coregister=True lays them over their first date"
         if data.coregister:
             action = "what is left of it after laying them over their first date"
         yield Finding("shifted", what, action, tuple(ranked))
