@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 import timm
@@ -20,14 +21,14 @@ LABELS = tuple(ClassLabel(value=value, name=name) for value, name in enumerate((
 
 
 @pytest.fixture(scope="module")
-def pretrained() -> nn.Module:
+def pretrained() -> Any:
     """The encoder as others would have trained it, with their own classes."""
     torch.manual_seed(0)
     return timm.create_model(ENCODER, num_classes=7).eval()
 
 
 @pytest.fixture(scope="module")
-def weights(pretrained: nn.Module, tmp_path_factory: pytest.TempPathFactory) -> str:
+def weights(pretrained: Any, tmp_path_factory: pytest.TempPathFactory) -> str:
     file = tmp_path_factory.mktemp("weights") / "encoder.safetensors"
     save_file({key: tensor.contiguous() for key, tensor in pretrained.state_dict().items()}, file)
     return str(file)
@@ -39,8 +40,8 @@ def scenes(card: Card) -> Card:
     return card.with_(task="classification", output=Output(kind="labels", classes=LABELS))
 
 
-def test_features_of_published_weights_stay_and_classes_are_new(pretrained: nn.Module, weights: str) -> None:
-    network = find("timm").build(classes=3, encoder=ENCODER, encoder_weights=weights).eval()
+def test_features_of_published_weights_stay_and_classes_are_new(pretrained: Any, weights: str) -> None:
+    network: Any = find("timm").build(classes=3, encoder=ENCODER, encoder_weights=weights).eval()
     x = torch.randn(2, 3, 64, 64)
     with torch.inference_mode():
         assert network(x).shape == (2, 3)
@@ -48,8 +49,8 @@ def test_features_of_published_weights_stay_and_classes_are_new(pretrained: nn.M
     assert torch.equal(found, wanted)
 
 
-def test_the_first_layer_follows_the_light_and_not_the_position(pretrained: nn.Module, weights: str) -> None:
-    said = {"encoder": ENCODER, "encoder_weights": weights, "classes": 3}
+def test_the_first_layer_follows_the_light_and_not_the_position(pretrained: Any, weights: str) -> None:
+    said: dict[str, Any] = {"encoder": ENCODER, "encoder_weights": weights, "classes": 3}
     turned = find("timm").build(in_channels=3, wavelengths=[490, 560, 665], **said)
     own = pretrained.state_dict()["conv1.0.weight"]
     torch.testing.assert_close(turned.state_dict()["conv1.0.weight"], own.flip(1))
@@ -82,8 +83,8 @@ def test_a_model_of_a_card_gets_its_bands_and_keeps_no_path(scenes: Card, weight
         ({"encoder": "resnet18", "encoder_weights": "WEIGHTS"}, "do not fit"),
     ],
 )
-def test_what_cannot_be_built_is_refused(said: dict[str, object], told: str, weights: str) -> None:
-    given = {key: weights if value == "WEIGHTS" else value for key, value in said.items()}
+def test_what_cannot_be_built_is_refused(said: dict[str, Any], told: str, weights: str) -> None:
+    given: dict[str, Any] = {key: weights if value == "WEIGHTS" else value for key, value in said.items()}
     with pytest.raises(CardError, match=told):
         find("timm").build(**{"classes": 3, **given})
 
@@ -110,7 +111,7 @@ def test_maps_of_pixels_cannot_be_resized(card: Card) -> None:
 def test_features_are_what_the_last_layer_takes(scenes: Card) -> None:
     model = Model.build("timm", card=scenes, encoder=ENCODER)
     x = torch.randn(2, 1, 4, 64, 64)
-    network: nn.Module = model.network
+    network: Any = model.network
     with torch.inference_mode():
         wanted = network.forward_head(network.forward_features(x[:, 0]), pre_logits=True)
     assert torch.equal(features(model.network, model.card, [x]), wanted)
@@ -119,7 +120,7 @@ def test_features_are_what_the_last_layer_takes(scenes: Card) -> None:
 
 def test_features_of_other_networks(card: Card, scenes: Card) -> None:
     x = torch.randn(2, 1, 4, 64, 64)
-    small = {"width": 16, "depths": [1, 1, 1, 1]}
+    small: dict[str, Any] = {"width": 16, "depths": [1, 1, 1, 1]}
     scene = Model.build("lwganet", card=scenes, **small)
     assert features(scene.network, scene.card, [x]).shape == (2, 1280)
     pixels = Model.build("unet", card=card, encoder="resnet18")
@@ -137,9 +138,7 @@ def test_a_network_without_a_known_place_for_features_is_refused(card: Card) -> 
         features(nn.Conv2d(4, 3, 1), card, [torch.zeros(1, 1, 4, 8, 8)])
 
 
-def test_the_card_of_a_published_encoder_says_how_it_was_fed(
-    weights: str, pretrained: nn.Module, tmp_path: Path
-) -> None:
+def test_the_card_of_a_published_encoder_says_how_it_was_fed(weights: str, pretrained: Any, tmp_path: Path) -> None:
     model = published_encoder(ENCODER, weights)
     given = model.card.inputs[0]
     known = pretrained.pretrained_cfg

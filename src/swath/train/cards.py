@@ -62,7 +62,7 @@ def _output(task: Task, one: LabelledSet) -> Output:
             raise TrainError(f"{one.dataset.name}: the labels are not values; say task='segmentation'")
         return Output(kind="values", layers=(Layer(name="value", units="1", mean=values.mean, std=values.std),))
     if task == "classification":
-        several = np.ndim(one.dataset.sample(one.train[0], np.s_[0:1, 0:1]).target) == 1
+        several = isinstance(one.dataset.sample(one.train[0], np.s_[0:1, 0:1]).target, np.ndarray)
         return Output(kind="labels", classes=labels, activation="sigmoid" if several else "softmax")
     if task == "semantic-change":
         return Output(kind="semantic-change", classes=labels)

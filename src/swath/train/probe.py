@@ -208,8 +208,8 @@ def _parts(
     elif {"train", split} <= set(dataset.parts.values()):
         made, how = by_place(dataset, by="given", seed=seed), "the folder"
     else:
-        shares = {"test": 0.0, "val": 0.0} | {split: _TEST}
-        made = by_place(dataset, seed=seed, **shares)
+        of_val, of_test = (_TEST if split == part else 0.0 for part in ("val", "test"))
+        made = by_place(dataset, seed=seed, val=of_val, test=of_test)
         how = f"{_ANEW}: {made.how}"
     return {part: [dataset[name] for name in made.part(part) if name in dataset] for part in ("train", split)}, how
 
