@@ -40,6 +40,8 @@ class SetRecipe(Frozen):
     """Column of a table or vector file that holds the class."""
     ignore: int | tuple[int, ...] | None = None
     """Values of masks that mean "not labelled"."""
+    buffer: float | None = Field(default=None, gt=0)
+    """Metres by which lines and points of vector files are widened to areas; None: they are left out."""
     quality: str | None = None
     """What says how far each label is trusted, see `swath.data.quality`; it counts in the loss."""
     grades: dict[str, float] = Field(default_factory=dict)

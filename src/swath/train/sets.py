@@ -69,6 +69,7 @@ def open_set(one: SetRecipe, data: str | None, seed: int) -> LabelledSet:
         bands=one.bands,
         ignore=one.ignore,
         gsd=one.gsd,
+        buffer=one.buffer,
         quality=one.quality,
         grades=one.grades,
     )

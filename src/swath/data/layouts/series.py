@@ -22,7 +22,7 @@ from swath.data.files import visible
 from swath.data.item import Item
 from swath.data.layouts import Asked, Found, listing
 from swath.data.sample import IGNORE
-from swath.errors import DataError
+from swath.errors import DataError, OpenError, ReadError
 from swath.scene.reader import Roi, common_roi, roi_shape, shifted
 from swath.scene.series_table import SIDE, SUFFIXES, SeriesTable, is_table, read_table
 
@@ -60,12 +60,14 @@ def recognise(folder: Path, asked: Asked) -> Found | None:
     """Tables of series with a column of classes.
 
     Raises:
-        DataError: no column names the class, or tables have other bands or dates than the first.
-        OpenError, ReadError: see `read_table`.
+        DataError: a table cannot be read as one of series, or no column names the class.
     """
     if asked.task not in (None, "segmentation"):
         return None
-    tables = {path: read_table(path) for path in visible(folder, SUFFIXES) if is_table(path)}
+    try:
+        tables = {path: read_table(path) for path in visible(folder, SUFFIXES) if is_table(path)}
+    except (OpenError, ReadError) as error:
+        raise DataError(str(error)) from error
     if not tables:
         return None
     names = {path: _labels(path, table, asked.label_field) for path, table in tables.items()}
