@@ -68,7 +68,9 @@ class Augment(BaseModel):
             image, valid, target = sample.image[::-1].copy(), sample.valid[::-1].copy(), sample.target
             if isinstance(target, np.ndarray) and target.ndim == 3:
                 target = target[[0, 2, 1]]
-            sample = replace(sample, image=image, valid=valid, target=target)
+            # A map of the first date says nothing of the other one.
+            before = None if sample.before is None else np.full_like(sample.before, IGNORE)
+            sample = replace(sample, image=image, valid=valid, target=target, before=before)
         return sample
 
     def _zoomed(self, sample: Sample, rng: np.random.Generator) -> Sample:
@@ -148,6 +150,7 @@ def turned(sample: Sample, way: int) -> Sample:
         valid=lay(sample.valid, False),
         weight=None if sample.weight is None else lay(sample.weight, 1.0),
         target=_moved(sample.target, lay, move),
+        before=None if sample.before is None else lay(sample.before, IGNORE),
     )
 
 
@@ -183,6 +186,7 @@ def zoomed(sample: Sample, factor: float, about: tuple[float, float]) -> Sample:
         valid=lay(sample.valid, False),
         weight=None if sample.weight is None else lay(sample.weight, 1.0),
         target=cut(target, np.s_[0:height, 0:width]) if isinstance(target, Boxes) else target,
+        before=None if sample.before is None else lay(sample.before, IGNORE),
     )
 
 

@@ -138,7 +138,8 @@ def _blocks(item: Item, whole: Label, grid: GeoBox) -> Iterator[Item]:
             label = BlockLabel(whole, grid, window)
             if label.is_anywhere:
                 name = f"{item.name}_{top:0{digits}d}_{left:0{digits}d}"
-                yield replace(item, name=name, label=label, place=name, window=window)
+                before = None if item.before is None else BlockLabel(item.before, grid, window)
+                yield replace(item, name=name, label=label, place=name, window=window, before=before)
 
 
 def _ends(side: int, count: int) -> list[tuple[int, int]]:

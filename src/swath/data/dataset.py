@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from swath.data.item import ClassIndex, ClassIndexes, Item
 from swath.data.keep import Scenes
@@ -47,6 +48,7 @@ class Dataset:
         notes: what was read into the labels.
         placing: how the places of the items were told, in words.
         published: what is known of the set, where it is a published one.
+        before_classes: of the maps of the first date, in the order of their positions; empty where there are none.
         quality: how far its labels are trusted; None: all alike.
     """
 
@@ -65,6 +67,7 @@ class Dataset:
     notes: tuple[str, ...] = ()
     placing: str = ""
     published: Published | None = None
+    before_classes: tuple[ClassLabel, ...] = ()
     quality: Quality | None = None
     _scenes: Scenes = field(default_factory=Scenes, repr=False)
     _counts: dict[str, Mapping[int, int]] = field(default_factory=dict, repr=False)
@@ -134,7 +137,19 @@ class Dataset:
         weight = None
         if self.quality is not None and isinstance(target, np.ndarray) and target.ndim == 2:
             weight = self.quality.read(item, scene.grid, roi_of(window, scene.grid, beyond=True))
-        return Sample(image, valid, target, item.name, weight)
+        return Sample(image, valid, target, item.name, weight, before=self.before(item, window))
+
+    def before(self, item: Item, window: Any = None) -> NDArray[np.int64] | None:
+        """Classes of the map of the first date, see `Sample.before`.
+
+        Raises:
+            ReadError: the map is damaged.
+            DataError: it does not fit the image.
+        """
+        if item.before is None:
+            return None
+        grid = self.scene(item).grid
+        return np.asarray(item.before.read(grid, roi_of(window, grid, beyond=True)), dtype=np.int64)
 
     def counts(self, item: Item) -> Mapping[int, int]:
         """How often each class occurs in the label, by its position; see `Label.counts`."""

@@ -33,7 +33,7 @@ def digests(data: Dataset) -> dict[Path, str]:
 
 
 def _paths(item: Item) -> tuple[Path, ...]:
-    return (*item.images, *(item.label.files if item.label is not None else ()))
+    return (*item.images, *(path for one in (item.label, item.before) if one is not None for path in one.files))
 
 
 def _stamp(path: Path) -> tuple[tuple[int, int], ...]:

@@ -95,6 +95,7 @@ class Item:
         window: the part of the images that it is; None: all.
         per_date: how many of the images are bands of one date.
         within: where in a file of arrays the image lies; None: the images are files of their own.
+        before: map of the classes of the first date, which a network is given; None: there is none.
     """
 
     name: str
@@ -104,3 +105,4 @@ class Item:
     window: Window | None = None
     per_date: int = 1
     within: Within | None = None
+    before: Label | None = None

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from swath.data.class_table import class_table, counted
@@ -49,6 +49,26 @@ def found_of(root: Path, pairs: Sequence[Paired], strays: Sequence[Stray], asked
     table = class_table(whole, asked, task)
     labels = {path: MaskLabel(path, table.coding, counted(one, table.coding)) for path, one in whole.items()}
     return Found(task, table.classes, _items(readable, labels), tuple(strays), parts, table.notes)
+
+
+def with_maps(root: Path, found: Found, maps: Mapping[str, Path], asked: Asked) -> Found:
+    """The same with maps of the first date, by the names of the items; their classes are as they tell them themselves.
+
+    Raises:
+        DataError: a map cannot be read, or holds no classes.
+    """
+    if not maps:
+        return found
+    drawn = [Paired(one.name, one.images, maps[one.name]) for one in found.items if one.name in maps]
+    read = found_of(root, drawn, (), Asked(ignore=asked.ignore), "segmentation")
+    if read.strays:
+        raise DataError(f"{read.strays[0].path}: {read.strays[0].why}, that of the first date; mend it or leave it out")
+    labels = {one.name: one.label for one in read.items}
+    items = tuple(replace(one, before=labels.get(one.name)) for one in found.items)
+    told = [f"of {len(items)} places {len(drawn)} have a map of the first date"] if len(drawn) < len(items) else []
+    said = [f"maps of the first date: {note}" for note in read.notes if "classes=" not in note]
+    notes = (*found.notes, *said, *told)
+    return replace(found, items=items, notes=notes, before_classes=read.classes)
 
 
 def _items(pairs: Sequence[Paired], labels: Mapping[Path, Label]) -> tuple[Item, ...]:

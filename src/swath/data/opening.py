@@ -105,5 +105,6 @@ def open_folder(
         notes=made.notes,
         placing=placing,
         published=known,
+        before_classes=made.before_classes,
         quality=None if quality is None else Quality.of(quality, root, grades),
     )

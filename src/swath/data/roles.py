@@ -30,8 +30,10 @@ PAIRS: Vocabulary = {
     **dict.fromkeys(_MASK.split(), "mask"),
     **dict.fromkeys(_IMAGE.split(), "image"),
 }
+_MAP = "map maps map1 map_1 before_map map_before"
 CHANGE: Vocabulary = {
     **dict.fromkeys(_MASK.split(), "mask"),
+    **dict.fromkeys(_MAP.split(), "map"),
     **dict.fromkeys(_FIRST.split(), "1"),
     **dict.fromkeys(_SECOND.split(), "2"),
     **{f"{stem}{number}": str(number) for stem in ("t", "im", "date") for number in range(3, 100)},

@@ -54,6 +54,8 @@ class Sample:
         valid: `[T, C, H, W]` bool.
         target: see `Target`.
         name: of the item.
+        before: classes of a map of the first date, by their positions, `[H, W]`; IGNORE where it says nothing; None
+            where the item has no such map.
         weight: `[H, W]` float32, how far the label of each pixel is trusted; None: all alike.
     """
 
@@ -62,3 +64,4 @@ class Sample:
     target: Target
     name: str
     weight: NDArray[np.float32] | None = None
+    before: NDArray[np.int64] | None = None

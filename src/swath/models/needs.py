@@ -7,6 +7,7 @@ from typing import Literal
 from pydantic import Field
 
 from swath.models.frozen import Frozen
+from swath.models.gives import ClassLabel
 from swath.sensors import Band, Units, Wavelength
 
 
@@ -140,6 +141,9 @@ class Input(Frozen):
     """By how many nm the centre of a scene's band may differ from the card's."""
     sensors: tuple[str, ...] = ()
     """Sensors it was trained on, as `sensor=` spells them."""
+    classes: tuple[ClassLabel, ...] = ()
+    """Of a map: its classes; the network is given their positions, and `fill` where nothing is known. Empty: this input
+    is imagery."""
     resize: int | None = Field(default=None, ge=1)
     """Side in px that a tile is brought to before the network sees it (bilinear, averaged where it shrinks), as it was
     in training; None: tiles go in as they are. Only where there is one answer per tile."""

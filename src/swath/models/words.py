@@ -54,6 +54,8 @@ def _needs(given: Input) -> str:
         dates = "one date" if rule.min == 1 else f"{rule.min} dates in order"
     else:
         dates = f"{rule.min} to {rule.max or 'any number of'} dates in order"
+    if given.classes:
+        return "a map of the first date: " + ", ".join(f"{label.value} {label.name}" for label in given.classes)
     gsd = given.gsd
     ground = f"GSD {gsd.nominal:g} m ({gsd.min:g} to {gsd.max:g} m)" if gsd else "GSD not recorded"
     lines = [f"{dates}, {ground}" + (f", seen by {', '.join(given.sensors)}" if given.sensors else "")]

@@ -51,6 +51,7 @@ def predict(
     coregister: bool | Sequence[Sequence[float]] = False,
     match_radiometry: bool | Sequence[Sequence[Sequence[float]]] = False,
     pairs: Pairs | None = None,
+    before_map: Scene | str | os.PathLike[str] | None = None,
     overwrite: bool = False,
     resume: bool = False,
     cluster: Any = None,
@@ -95,6 +96,9 @@ def predict(
         pairs: of a series of dates, for a model that compares two: compare each date with the one before it
             (`consecutive`) or with the first (`first`). The map has a layer per pair; beside it lie the date at which
             change was seen first and the number of pairs with change.
+        before_map: a map of the first date, on any grid, for a model that takes one besides the imagery. Its classes
+            are those of the model by name, or by number where it has no names; `map_classes={"meadow": "grass",
+            "ice": None}` settles others.
         overwrite: replace a map that is at `out`.
         resume: go on with what an earlier run left at `out`.
         cluster: address of a Dask scheduler, `local`, or a client; None: this process.
@@ -112,6 +116,7 @@ def predict(
     from swath.errors import PredictError
     from swath.models.pairwise import PAIRS
     from swath.predict.match import by_input, match
+    from swath.predict.match_map import beside
     from swath.predict.plan import Plan
     from swath.predict.prepare import Preparation
     from swath.predict.product import Product
@@ -127,13 +132,16 @@ def predict(
         raise PredictError(f"pairs={pairs!r}: give {' or '.join(map(repr, PAIRS))}, or leave it out for two dates")
     if precision not in ("auto", "float32", "bfloat16"):
         raise PredictError(f"precision={precision!r}: give 'auto', 'float32' or 'bfloat16'")
-    ready = Preparation.of(scene, coregister, match_radiometry, settle.get("dates"))
+    if before_map is not None:
+        scene = beside(scene, before_map)
+    ready = Preparation.of(_with_dates(scene), coregister, match_radiometry, settle.get("dates"))
     model = meant(model, task, ready.of_scene(scene) if isinstance(scene, Scene) else scene, settle, progress, pairs)
     card, source = model.card, model.source
     scenes = by_input(scene, card)
     first = next(iter(scenes))
     scenes[first] = _cut(scenes[first], extent)
-    feed = match({name: ready.of_scene(one) for name, one in scenes.items()}, card, **settle)
+    prepared = {name: ready.of_scene(one) if name == first else one for name, one in scenes.items()}
+    feed = match(prepared, card, **settle)
     feed = replace(feed, notes=(*feed.notes, *ready.notes), prepared=ready.options)
     compared: tuple[DatePair, ...] = ()
     if pairs is not None:
@@ -193,6 +201,16 @@ def predict(
     if out is not None:
         product.save(out, overwrite=overwrite, resume=resume, progress=progress)
     return product
+
+
+def _with_dates(scene: Scene | Sequence[Scene] | Mapping[str, Scene]) -> Scene | list[Scene]:
+    """What is prepared: of several scenes the first, where the others have one date each, as maps have."""
+    from swath.scene.scene import Scene
+
+    if isinstance(scene, Scene):
+        return scene
+    several = [*(scene.values() if isinstance(scene, Mapping) else scene)]
+    return several[0] if several and all(len(one.dates) == 1 for one in several[1:]) else several
 
 
 def _cut(scene: Scene, extent: Any) -> Scene:

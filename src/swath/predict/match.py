@@ -23,6 +23,7 @@ from swath.models.light import centre_nm
 from swath.predict.feed import uncut
 from swath.predict.match_bands import Pick, pair_bands
 from swath.predict.match_grid import Gsd, Scale, check_side_by_side, fit_gsd, laid, ratio_of, zoomed
+from swath.predict.match_map import MapClasses, legend_of
 from swath.predict.match_units import check_units
 from swath.predict.matched import BandMatch, Matched, MatchedInput
 from swath.scene.scene import BandKey, Scene
@@ -38,6 +39,7 @@ def match(
     gsd: Gsd | Mapping[str, Gsd] | None = None,
     dates: Any = None,
     units: str | Mapping[str, str] | None = None,
+    map_classes: MapClasses | None = None,
 ) -> Matched:
     """Match a scene against a card. No pixel is read, but for a look at numbers whose units `units` declares.
 
@@ -50,6 +52,8 @@ def match(
             metres per pixel, where the scene has no CRS.
         dates: those to take: positions, or dates as text.
         units: of numbers that are `dn`.
+        map_classes: of an input that is a map of classes: name or number in the map -> name on the card, or None for
+            what is to count as not known.
 
     `bands`, `gsd`, `dates` and `units` hold for every input, or are given by name of the input.
 
@@ -63,7 +67,9 @@ def match(
     scenes = list(by_input(scene, card).values())
     said = {"bands": bands, "gsd": gsd, "dates": dates, "units": units}
     found = [
-        _fit(own, given, card, **{key: _for(given, key, value, card) for key, value in said.items()})
+        _fit_map(own, given, map_classes)
+        if given.classes
+        else _fit(own, given, card, **{key: _for(given, key, value, card) for key, value in said.items()})
         for own, given in zip(scenes, card.inputs, strict=True)
     ]
     problems = [(k, problem) for k, one in enumerate(found) for problem in one.problems]
@@ -117,6 +123,8 @@ class _Fit:
     scale: Scale
     problems: tuple[str, ...]
     notes: tuple[str, ...]
+    positions: Mapping[int, int] | None = None
+    """Of a map of classes, see `Legend`."""
 
 
 def by_input(scene: Scene | Sequence[Scene] | Mapping[str, Scene], card: Card) -> dict[str, Scene]:
@@ -133,7 +141,10 @@ def by_input(scene: Scene | Sequence[Scene] | Mapping[str, Scene], card: Card) -
     scenes = [scene] if isinstance(scene, Scene) else list(scene)
     if len(scenes) != len(names):
         want = ", ".join(f"{name!r}: ..." for name in names)
-        raise MatchError(f"{card.name} takes {len(names)} scene(s), and {len(scenes)} are given; give {{{want}}}")
+        drawn = ", or before_map= (`--before-map`)" if len(names) == 2 and card.inputs[1].classes else ""
+        raise MatchError(
+            f"{card.name} takes {len(names)} scene(s), and {len(scenes)} are given; give {{{want}}}{drawn}"
+        )
     return dict(zip(names, scenes, strict=True))
 
 
@@ -173,6 +184,15 @@ def _fit(scene: Scene, given: Input, card: Card, bands: Any, gsd: Any, dates: An
     problems = (*paired.problems, *measured.problems, *late, *([scale.problem] if scale.problem else []), *lacking)
     notes = (*paired.notes, *remarks, *holes, *([] if scale.said == "as it is" else [f"{given.name}: {scale.said}"]))
     return _Fit(used, given, paired.picks, measured.sources, every, scale, problems, notes)
+
+
+def _fit_map(scene: Scene, given: Input, said: MapClasses | None) -> _Fit:
+    """A map of classes has neither light nor units, and lies on the grid of the imagery whatever its own is."""
+    legend = legend_of(scene, given, said)
+    picks, scale = (Pick(given.bands[0], 0, "given"),), Scale(scene.gsd)
+    return _Fit(
+        legend.scene, given, picks, ("dn",), True, scale, legend.problems, legend.notes, positions=legend.positions
+    )
 
 
 def _dates(scene: Scene, given: Input, asked: Any, task: str) -> tuple[list[int], list[str], list[str]]:
@@ -243,7 +263,8 @@ def _on_one_grid(found: Sequence[_Fit]) -> tuple[list[MatchedInput], list[tuple[
             BandMatch(pick.wanted.name, one.scene.bands[i].name, pick.how, pick.distance, source, pick.wanted.units)
             for i, (pick, source) in enumerate(zip(one.picks, one.sources, strict=True))
         )
-        made.append(MatchedInput(one.given.name, scene, matches, scene.names, one.every, ratio, gsd, said))
+        name, dates = one.given.name, scene.names
+        made.append(MatchedInput(name, scene, matches, dates, one.every, ratio, gsd, said, one.positions))
     return made, problems
 
 

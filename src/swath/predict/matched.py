@@ -60,6 +60,8 @@ class MatchedInput:
         ratio: its pixels per pixel of the feed's grid.
         gsd: of its pixels in m; None where nobody knows.
         resampling: what was done to the scene's pixels, in words.
+        positions: of a map of classes: number -> position of the card's class. All else is not known to the network,
+            and no reason for not answering.
     """
 
     name: str
@@ -70,10 +72,16 @@ class MatchedInput:
     ratio: Fraction = Fraction(1)
     gsd: float | None = None
     resampling: str = "as it is"
+    positions: Mapping[int, int] | None = None
 
     def read(self, window: Window) -> Pixels:
         """See `InputFeed.read`; a band in other units is converted, and what that makes of nothing is invalid."""
         values, valid = self.scene.read(window, boundless=True)
+        if self.positions is not None:
+            known = np.full_like(values, np.nan)
+            for number, position in self.positions.items():
+                known[valid & (values == number)] = position
+            return known, np.ones(valid.shape[2:], dtype=bool)
         for index, band in enumerate(self.bands):
             convert = conversion(band.found, band.units)
             if band.found != band.units and convert is not None:
@@ -97,6 +105,7 @@ class MatchedInput:
             "gsd": None if self.gsd is None else float(f"{self.gsd:.6g}"),
             "resampling": self.resampling,
             "ratio": str(self.ratio),
+            **({} if self.positions is None else {"classes": {str(n): at for n, at in self.positions.items()}}),
         }
 
     def __str__(self) -> str:

@@ -21,6 +21,8 @@ from swath.train.recipe import Recipe
 if TYPE_CHECKING:
     from torch import nn
 
+_MAP = "land"
+"""The argument of a network that takes a map of the first date."""
 _CONTEXT = ("wavelengths", "days", "gsd", "task", "classes")
 
 
@@ -52,7 +54,7 @@ def begin(recipe: Recipe, drafts: Sequence[Card]) -> Model:
     if entry.stacks:
         drafts = [_given(card, "channels") for card in drafts]
     network = entry.build(**_from_cards(entry, drafts), **spec.config).eval()  # it is run on empty tiles
-    cards = [_settled(network, card, entry.stacks).with_(architecture=entry.title) for card in drafts]
+    cards = [_settled(network, card.with_(architecture=entry.title), entry.stacks) for card in drafts]
     report = None if source is None else _taken_over(network, cards[0], source)
     kept = {
         key: value for key, value in (_from_cards(entry, cards) | spec.config).items() if key not in entry.transient
@@ -96,6 +98,9 @@ def _from_cards(entry: registry.Entry, cards: Sequence[Card]) -> dict[str, Any]:
         "classes": {card.name: card.output.channels for card in cards},
     }
     said: dict[str, Any] = {}
+    maps = {card.name: len(card.inputs[1].classes) for card in cards if len(card.inputs) > 1}
+    if maps:
+        wanted["map_classes"] = maps
     for key, by_card in wanted.items():
         if key not in entry.arguments:
             continue
@@ -118,6 +123,9 @@ def _settled(network: nn.Module, card: Card, stacked: bool) -> Card:
     positional = [one for one in parameters if one.kind is one.POSITIONAL_OR_KEYWORD and one.name not in _CONTEXT]
     if not stacked and len(positional) > 1:
         card = _given(card, "arguments")
+    if len(card.inputs) > 1 and _MAP not in {one.name for one in positional}:
+        unused = f"the maps of the first date were not used, since {card.architecture or 'the network'} takes none"
+        card = card.with_(inputs=card.inputs[:1], notes=(*card.notes, unused))
     card = card.with_(takes=takes)
     if "wavelengths" in takes:
         card = with_light(card)
@@ -137,7 +145,7 @@ def _given(card: Card, how: Literal["axis", "arguments", "channels"]) -> Card:
     if given.dates.max == 1:
         return card
     dates = given.dates.model_copy(update={"given": how})
-    return card.with_(inputs=(given.model_copy(update={"dates": dates}),))
+    return card.with_(inputs=(given.model_copy(update={"dates": dates}), *card.inputs[1:]))
 
 
 def _taken_over(network: nn.Module, card: Card, source: Model) -> LoadReport:

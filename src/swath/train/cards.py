@@ -38,7 +38,7 @@ def draft(one: LabelledSet, recipe: Recipe) -> Card:
         name=one.skill,
         title=recipe.title,
         task=task,
-        inputs=(given,),
+        inputs=(given, *_map(one, given)),
         output=output,
         tile=TileRule(size=_side(one, recipe)) if output.per_tile else TileRule(),
         trained_on=(
@@ -52,6 +52,15 @@ def draft(one: LabelledSet, recipe: Recipe) -> Card:
         recipe=recipe.to_yaml(portable=True),
         notes=(*said.notes, f"split {one.split.how}: {_sizes(one)}"),
     )
+
+
+def _map(one: LabelledSet, image: Input) -> tuple[Input, ...]:
+    """The input for a map of the first date, where the set has some."""
+    classes = one.dataset.before_classes
+    if not classes:
+        return ()
+    band = CardBand(name="class", units="dn")
+    return (Input(name="map", bands=(band,), gsd=image.gsd, fill=-1.0, classes=classes),)
 
 
 def _output(task: Task, one: LabelledSet) -> Output:

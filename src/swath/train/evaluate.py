@@ -37,7 +37,7 @@ from swath.train.evaluation.report import Evaluation, SceneResult, few_scenes
 
 __all__ = ["Evaluation", "evaluate"]
 
-_OWN = ("out", "confidence", "probabilities", "extent", "overwrite", "resume", "cluster")
+_OWN = ("out", "confidence", "probabilities", "extent", "overwrite", "resume", "cluster", "pairs", "before_map")
 """Arguments of `swath.predict` that mean nothing here."""
 _PICTURE = 360
 _MOST_ALIKE = 3

@@ -28,7 +28,7 @@ def with_light(card: Card) -> Card:
     """The card with wavelengths for those of its bands that have a common name and nothing better."""
     given = card.inputs[0]
     bands = tuple(map(_lit, given.bands))
-    return card.with_(inputs=(given.model_copy(update={"bands": bands}),))
+    return card.with_(inputs=(given.model_copy(update={"bands": bands}), *card.inputs[1:]))
 
 
 def _lit(band: CardBand) -> CardBand:

@@ -60,6 +60,7 @@ class Found:
         parts: name of item -> `train`, `val` or `test`, where the folder is already split.
         notes: what was read into the labels, in sentences.
         published: what is known of the set, where it is a published one.
+        before_classes: of the maps of the first date; empty where there are none.
     """
 
     task: str
@@ -69,6 +70,7 @@ class Found:
     parts: Mapping[str, str] = field(default_factory=dict)
     notes: tuple[str, ...] = ()
     published: Published | None = None
+    before_classes: tuple[ClassLabel, ...] = ()
 
 
 def layouts() -> tuple[str, ...]:

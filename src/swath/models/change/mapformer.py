@@ -15,8 +15,8 @@ the cosine of their embeddings at a quarter of the size is pulled towards 1 ther
 | left out | nothing is known anywhere |
 
 As a model it has two inputs: the images, `DatesRule(min=2, max=2, given="arguments")`, and the map as one band without
-normalisation, with `fill=-1`. Pixels that the map calls nodata have no answer; what is not known to it needs a number
-of its own. The release's head for the classes of the second date is not here, nor are its forms for one image or none.
+normalisation, with `fill=-1` and its `classes`: what a map calls nodata, or has no such class for, is not known. The
+release's head for the classes of the second date is not here, nor are its forms for one image or none.
 """
 
 from __future__ import annotations
