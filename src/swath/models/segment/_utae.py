@@ -96,13 +96,14 @@ class TemporalEncoder(nn.Module):
         self.mlp = nn.Sequential(nn.Linear(inner, width), nn.BatchNorm1d(width), nn.ReLU())
         self.dropout = nn.Dropout(0.2)
 
-    def forward(self, x: Tensor, days: Tensor, seen: Tensor) -> tuple[Tensor, Tensor]:
-        """`[B, T, C, h, w]`, `[B, T]` twice -> `[B, C, h, w]`, shares `[B, heads, T, h, w]`."""
+    def forward(self, x: Tensor, days: Tensor | None, seen: Tensor) -> tuple[Tensor, Tensor]:
+        """`[B, T, C, h, w]`, `[B, T]` twice -> `[B, C, h, w]`, shares `[B, heads, T, h, w]`; no days: in any order."""
         batch, height, width = len(x), *x.shape[-2:]
         each = height * width
         series = self.inconv(self.in_norm(x.permute(0, 3, 4, 2, 1).flatten(0, 2))).mT
-        codes = date_codes(days, series.shape[-1] // self.heads).repeat(1, 1, self.heads)
-        series = series + codes.to(series.dtype).repeat_interleave(each, 0)
+        if days is not None:
+            codes = date_codes(days, series.shape[-1] // self.heads).repeat(1, 1, self.heads)
+            series = series + codes.to(series.dtype).repeat_interleave(each, 0)
         found, shares = self.attention_heads(series, seen.repeat_interleave(each, 0))
         y = self.out_norm(self.dropout(self.mlp(found)))
         grid = (batch, height, width)
@@ -151,7 +152,10 @@ class UTAE(nn.Module):
 
     def forward(self, image: Tensor, days: Tensor) -> Tensor:
         """`[B, T, C, H, W]` (or `[B, C, H, W]` of one date), days `[T]` or `[B, T]` -> logits `[B, K, H, W]`."""
-        image = image if image.ndim == 5 else image[:, None]
+        return self._answer(self.features(image if image.ndim == 5 else image[:, None], days))
+
+    def features(self, image: Tensor, days: Tensor | None) -> Tensor:
+        """`[B, T, C, H, W]`, days as above or none -> `[B, decoder_widths[0], H, W]`."""
         batch, dates = image.shape[:2]
         seen = (image != 0).flatten(2).any(2)
         x = self.in_conv(to_multiple(image.flatten(0, 1), self.stride, 2 * self.stride))
@@ -160,10 +164,12 @@ class UTAE(nn.Module):
             maps.append(down(maps[-1]))
         # What has no data has no features either.
         series = [torch.unflatten(one, 0, (batch, dates)) * seen[:, :, None, None, None].to(one.dtype) for one in maps]
-        y, shares = self.temporal_encoder(series.pop(), (days - self.first_day).expand(batch, dates), seen)
+        since = None if days is None else (days - self.first_day).expand(batch, dates)
+        y, shares = self.temporal_encoder(series.pop(), since, seen)
         for up in self.up_blocks:
             y = up(y, summed(series.pop(), shares, seen))
-        return self._answer(y)[..., : image.shape[-2], : image.shape[-1]]
+        found: Tensor = y[..., : image.shape[-2], : image.shape[-1]]
+        return found
 
     def _answer(self, x: Tensor) -> Tensor:
         """Logits; the release rectifies and normalises these too."""
