@@ -178,6 +178,14 @@ def hrscd(real: Real, folder: Path) -> None:
         real.write(folder / "labels_change/change/D14" / new, real.change(number), number)
 
 
+def fusu(real: Real, folder: Path) -> None:
+    for number in range(4):
+        for date in (0, 1):
+            real.write(folder / f"im{date + 1}" / f"6_{number}.png", real.picture(number, date))
+            real.write(folder / f"im{date + 1}_label" / f"6_{number}.png", real.land(number, date))
+        real.write(folder / "A/8" / f"6_{number}_A_8.png", real.picture(number, 0))
+
+
 LEVELS = ["no-damage", "minor-damage", "major-damage", "destroyed", "un-classified"]
 
 

@@ -5,7 +5,12 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+import h5py
 import numpy as np
+import pyarrow
+import pyarrow.parquet
+import rasterio
+from affine import Affine
 from numpy.typing import NDArray
 
 from swath.data.published.facts import published
@@ -204,3 +209,88 @@ def isaid(real: Real, folder: Path) -> None:
         real.write(folder / part / "images" / f"{name}.png", real.picture(number, 1))
         label = in_colours("isaid", real.land(number, 1))
         real.write(folder / part / "Semantic_masks" / f"{name}_instance_color_RGB.png", label)
+
+
+BANDS_12 = ["B01", "B02", "B03", "B04", "B05", "B06", "B07", "B08", "B8A", "B09", "B11", "B12"]
+SIDES = {"B01": 16, "B05": 32, "B06": 32, "B07": 32, "B8A": 32, "B09": 16, "B11": 32, "B12": 32}
+LABELS = [["Arable land", "Pastures"], ["Urban fabric"], ["Mixed forest", "Inland waters", "Pastures"], ["Pastures"]]
+
+
+def bigearthnet_v2(real: Real, folder: Path) -> None:
+    rows = []
+    for number, part in enumerate(["train", "train", "validation", "test"]):
+        scene = "S2A_MSIL2A_20170613T101031_N9999_R022_T33UUP"
+        patch = f"{scene}_26_{number}"
+        for at, band in enumerate(BANDS_12):
+            side = SIDES.get(band, 64)
+            values = real.bands(number, 1)[at % 4].reshape(side, 64 // side, side, 64 // side).mean((1, 3))
+            affine = real.grid.transform * Affine.translation(*real.tiles[number][::-1]) * Affine.scale(64 / side)
+            path = folder / "BigEarthNet-S2" / scene / patch / f"{patch}_{band}.tif"
+            path.parent.mkdir(parents=True, exist_ok=True)
+            more = {"driver": "GTiff", "crs": real.grid.crs, "transform": affine, "dtype": "uint16", "count": 1}
+            with rasterio.open(path, "w", width=side, height=side, **more) as file:
+                file.write(values.astype(np.uint16), 1)
+        real.write(folder / "Reference_Maps" / scene / patch / f"{patch}_reference_map.tif", real.land(number, 1))
+        rows.append({"patch_id": patch, "labels": LABELS[number], "split": part, "country": "Austria"})
+    pyarrow.parquet.write_table(pyarrow.Table.from_pylist(rows), folder / "metadata.parquet")
+
+
+def so2sat_lcz42(real: Real, folder: Path) -> None:
+    folder.mkdir()
+    for part, numbers in (("training", [0, 1, 2]), ("validation", [3]), ("testing", [4])):
+        with h5py.File(folder / f"{part}.h5", "w") as file:
+            file["sen2"] = np.stack([np.moveaxis(bands(real, n, 10)[:, :32, :32], 0, -1) / 1e4 for n in numbers])
+            file["sen1"] = np.zeros((len(numbers), 32, 32, 8))
+            file["label"] = np.eye(17)[[3 * number for number in numbers]]
+
+
+def kuro_siwo(real: Real, folder: Path) -> None:
+    for number, event in enumerate(["130", "470", "514", "321"]):
+        inner = folder / "data" / event / "01" / f"{number:032x}"
+        for date, role in enumerate(("SL2", "SL1", "MS1")):
+            for at, polarisation in enumerate(("VV", "VH")):
+                values = (real.bands(number, min(date, 1))[at] / 1e5 + date).astype(np.float32)
+                real.write(inner / f"{role}_I{polarisation}_{event}_01.tif", values, number)
+        real.write(inner / f"MK0_MLU_{event}_01.tif", real.land(number, 1), number)
+        real.write(inner / f"MK0_MNA_{event}_01.tif", np.ones((64, 64), dtype=np.uint8), number)
+
+
+def agrifieldnet(real: Real, folder: Path) -> None:
+    start = "ref_agrifieldnet_competition_v1"
+    for number, one in enumerate(["001c1", "004fa", "005fe"]):
+        for at, band in enumerate(BANDS_12):
+            path = folder / "source" / f"{start}_source_{one}" / f"{start}_source_{one}_{band}_10m.tif"
+            real.write(path, (real.bands(number, 1)[at % 4] / 16).clip(1, 255).astype(np.uint8), number)
+        label = np.array([0, 1, 13, 36], dtype=np.uint8)[real.land(number, 1)]
+        real.write(folder / "train_labels" / f"{start}_labels_train_{one}.tif", label, number)
+        real.write(folder / "train_labels" / f"{start}_labels_train_{one}_field_ids.tif", label, number)
+
+
+def gamus(real: Real, folder: Path) -> None:
+    for number, part in enumerate(PARTS):
+        for role, mark, values in (
+            ("images", "IMG", np.moveaxis(real.picture(number, 1), 0, -1)),
+            ("classes", "CLS", real.land(number, 1)),
+            ("heights", "AGL", real.land(number, 1).astype(np.float32)),
+        ):
+            path = folder / role / part / f"JAX_{number}_{mark}.h5"
+            path.parent.mkdir(parents=True, exist_ok=True)
+            with h5py.File(path, "w") as file:
+                file["data" if number else "image"] = values
+
+
+def africa_fields(real: Real, folder: Path) -> None:
+    for number in range(4):
+        site = f"GH001234{number}"
+        real.write(folder / "images" / f"{site}_2018-0{number + 1}.tif", real.bands(number, 1), number)
+        label = np.minimum(real.land(number, 1), 2)
+        real.write(folder / "labels" / f"{site}_12345{number}_2018-0{number + 1}.tif", label, number)
+
+
+def cloudsen12(real: Real, folder: Path) -> None:
+    for number in range(4):
+        inner = folder / "high" / f"ROI_000{number}" / f"20200{number + 1}01T100000_20200{number + 1}01T100000_T33UUP"
+        real.write(inner / "S2L1C.tif", bands(real, number, 13), number)
+        real.write(inner / "S2L2A.tif", bands(real, number, 12), number)
+        real.write(inner / "labels/manual_hq.tif", real.land(number, 1), number)
+        real.write(inner / "labels/fmask.tif", real.land(number, 0), number)

@@ -22,7 +22,7 @@ from .published_made import Real
 BY_NAME = {"levir-cd", "levir-cd-plus", "sysu-cd", "clcd", "dsifn-cd", "landsat-scd"}
 """Sets that lie like others, so that something must name them; as `change` they are read anyway."""
 CHANGE = sorted(name for name, one in published().items() if "change" in one.task)
-SEMANTIC = {"second", "landsat-scd", "hrscd", "dynamicearthnet"}
+SEMANTIC = {"second", "landsat-scd", "hrscd", "dynamicearthnet", "fusu"}
 
 
 @pytest.fixture(scope="module")
@@ -79,6 +79,7 @@ PARTS = {
     "second": {"train": 4, "test": 1},
     "landsat-scd": {},
     "hrscd": {},
+    "fusu": {},
     "xbd": {"train": 3, "val": 1, "test": 1},
     "dynamicearthnet": {"train": 4, "val": 2, "test": 2},
 }

@@ -20,7 +20,7 @@ from . import published_single_made as made
 from .published_made import Real
 
 SINGLE = sorted(name for name, one in published().items() if "change" not in one.task)
-BY_NAME = {"resisc45", "massachusetts-buildings", "massachusetts-roads"}
+BY_NAME = {"resisc45", "massachusetts-buildings", "massachusetts-roads", "so2sat-lcz42"}
 """Sets that lie like others, so that something must name them."""
 PARTS = {
     "eurosat": {"train": 2, "val": 1, "test": 1},
@@ -41,6 +41,13 @@ PARTS = {
     "gid-15": {"train": 2, "val": 1},
     "gid-5": {},
     "isaid": {"train": 3, "val": 1},
+    "bigearthnet-v2": {"train": 2, "val": 1, "test": 1},
+    "so2sat-lcz42": {"train": 3, "val": 1, "test": 1},
+    "kuro-siwo": {"train": 2, "val": 1, "test": 1},
+    "agrifieldnet": {},
+    "gamus": {"train": 3, "val": 1, "test": 1},
+    "africa-fields": {},
+    "cloudsen12": {},
 }
 BANDS = {
     "eurosat": "B01 B02 B03 B04 B05 B06 B07 B08 B09 B10 B11 B12 B8A",
@@ -49,6 +56,12 @@ BANDS = {
     "sen1floods11": "B01 B02 B03 B04 B05 B06 B07 B08 B8A B09 B10 B11 B12",
     "hls-burn-scars": "B02 B03 B04 B8A B11 B12",
     "38-cloud": "B4 B3 B2 B5",
+    "bigearthnet-v2": " ".join(made.BANDS_12),
+    "so2sat-lcz42": "B02 B03 B04 B05 B06 B07 B08 B8A B11 B12",
+    "kuro-siwo": "VV VH",
+    "agrifieldnet": " ".join(made.BANDS_12),
+    "africa-fields": "blue green red nir",
+    "cloudsen12": "B01 B02 B03 B04 B05 B06 B07 B08 B8A B09 B10 B11 B12",
 }
 
 
@@ -86,8 +99,10 @@ def test_a_copy_is_read_without_an_argument(folders, name):
         if one.task == "segmentation":
             counted = Counter(sample.target.ravel().tolist())
             assert {at: times for at, times in counted.items() if at != IGNORE} == data.counts(item)
-        else:
+        elif isinstance(sample.target, int):
             assert data.counts(item) == {sample.target: 1}
+        else:
+            assert data.counts(item) == dict.fromkeys(np.flatnonzero(sample.target).tolist(), 1)
 
 
 @pytest.mark.parametrize("name", SINGLE)
@@ -175,3 +190,57 @@ def test_the_report_says_what_set_it_is(folders):
     assert "LandCover.ai: 41 aerial images" in said
     assert "CC BY-NC-SA 4.0" in said
     assert "woodland" in said
+
+
+def test_several_classes_of_an_image(folders):
+    data = swath.data.open(folders["bigearthnet-v2"])
+    names = [one.told for one in published()["bigearthnet-v2"].classes]
+    for item, told in zip(data.items, made.LABELS, strict=True):
+        target = data.sample(item).target
+        assert target.shape == (19,)
+        assert {names[at] for at in np.flatnonzero(target)} == set(told)
+    sample = swath.data.Augment()(data.sample(data.items[0]), np.random.default_rng(1))
+    np.testing.assert_array_equal(sample.target, data.sample(data.items[0]).target)
+    assert swath.data.inspect(data).classes[4].items == 3
+
+
+def test_bands_of_several_sizes_are_brought_onto_the_finest(folders, real):
+    data = swath.data.open(folders["bigearthnet-v2"])
+    image = data.sample(data.items[1]).image
+    assert image.shape == (1, 12, 64, 64)
+    np.testing.assert_allclose(image[0, 1], real.bands(1, 1)[1] / 1e4, rtol=1e-6)
+
+
+def test_many_images_in_a_file(folders, real):
+    data = swath.data.open(folders["so2sat-lcz42"])
+    assert [item.name for item in data.items[:2]] == ["testing/000000", "training/000000"]
+    assert [data.sample(item).target for item in data.items] == [12, 0, 3, 6, 9]
+    image = data.sample(data["training/000002"]).image
+    np.testing.assert_allclose(image[0, 1], real.bands(2, 1)[1][:32, :32] / 1e4, rtol=1e-6)
+    assert not swath.data.inspect(data).alike
+
+
+def test_three_dates_of_two_polarisations(folders, real):
+    data = swath.data.open(folders["kuro-siwo"])
+    sample = data.sample(data["470/01/" + f"{1:032x}"])
+    assert sample.image.shape == (3, 2, 64, 64)
+    assert [int(sample.image[date].mean()) for date in range(3)] == [0, 1, 2]
+    np.testing.assert_array_equal(sample.target, np.where(real.land(1, 1) == 3, IGNORE, real.land(1, 1)))
+
+
+def test_masks_in_files_of_arrays(folders, real):
+    data = swath.data.open(folders["gamus"])
+    item = data["train/JAX_1"]
+    np.testing.assert_array_equal(data.sample(item).image[0], real.picture(1, 1))
+    np.testing.assert_array_equal(data.sample(item).target, real.land(1, 1).astype(int) - 1)
+    beyond = data.sample(item, np.s_[-8:8, 60:70]).target
+    np.testing.assert_array_equal(beyond[8:, :4], real.land(1, 1)[:8, 60:].astype(int) - 1)
+    assert (beyond[:8] == IGNORE).all()
+    assert (beyond[:, 4:] == IGNORE).all()
+
+
+def test_bands_keep_their_wavelengths_where_their_numbers_are_stretched(folders):
+    data = swath.data.open(folders["agrifieldnet"])
+    assert set(data.units) == {"dn"}
+    assert data.bands[3].wavelength[1] == 665
+    assert data.counts(data.items[0]).keys() <= {0, 8, 12}

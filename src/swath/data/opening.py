@@ -97,7 +97,7 @@ def open_folder(
         classes=made.classes,
         items=items,
         told_sensor=known.sensor if known is not None and asked.sensor is None else asked.sensor,
-        told_bands=known.bands or None if known is not None and asked.bands is None else asked.bands,
+        told_bands=known.told_bands if known is not None and asked.bands is None else asked.bands,
         told_gsd=known.gsd if known is not None and asked.gsd is None else asked.gsd,
         coregister=coregister,
         strays=made.strays,

@@ -14,6 +14,7 @@ from pydantic import Field, field_validator
 from swath.data.files import PARTS
 from swath.models.card import Task
 from swath.models.frozen import Frozen
+from swath.sensors import Band, find_sensor
 
 Role = Literal[
     "image", "first", "before", "after", "change", "from", "to", "transition", "damage", "month", "classes", "table"
@@ -56,6 +57,10 @@ class Arrangement(Frozen):
     """Whether no other set lies like this, so that it need not be named."""
     suffixes: tuple[str, ...] = ()
     """Of the rasters; empty: any."""
+    arrays: dict[Role, tuple[str, ...]] = Field(default_factory=dict)
+    """Names that the array of a role may have, where files are HDF5 or NetCDF 4."""
+    stacked: bool = False
+    """Whether an array holds many images, one after another, and that of classes a row of 0 and 1 for each."""
     sensor: str | None = None
     """As of the set, where imagery that lies like this is of another sensor."""
     bands: tuple[str, ...] = ()
@@ -134,6 +139,8 @@ class Published(Frozen):
     """As for `swath.open`, where the files bear no mark of it."""
     bands: tuple[str, ...] = ()
     """As for `swath.open`, where the files do not say what their bands are, or not in the sensor's order."""
+    light: str | None = None
+    """Sensor whose bands these are, where their numbers are not stored as that sensor stores them."""
     classes: tuple[SetClass, ...] = ()
     """Without unchanged; empty: unchanged and changed."""
     unchanged: SetClass | None = None
@@ -177,7 +184,17 @@ class Published(Frozen):
         size = self.gsd_words
         if self.gsd is not None:
             size = f"{size} ({self.gsd:g} m is taken; gsd= says it better)" if size else f"{self.gsd:g} m"
-        return "; ".join(filter(None, [f"{self.title}: {self.about}", size, self.terms, self.source]))
+        unsure = f"not held against its paper or page: {', '.join(self.unsure)}" if self.unsure else ""
+        return "; ".join(filter(None, [f"{self.title}: {self.about}", size, self.terms, self.source, unsure]))
+
+    @property
+    def told_bands(self) -> tuple[str | Band, ...] | None:
+        """What `swath.open` is to be told of the bands; None: nothing."""
+        if self.light is None:
+            return self.bands or None
+        known = {band.name: band for band in find_sensor(self.light).sensor.bands}
+        plain = {"units": "dn", "scale": 1.0, "offset": 0.0, "dtype": None, "nodata": None}
+        return tuple(known[name].with_(**plain) for name in self.bands)
 
     def pattern(self, template: str) -> re.Pattern[str]:
         """What paths of a template look like, anywhere in a folder; a word that comes again must be the same.

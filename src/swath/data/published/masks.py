@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from swath.data.class_table import counted, wide
@@ -29,7 +29,7 @@ class SetMasks:
     """
 
     def __init__(self, paths: Sequence[Path], facts: Published, asked: Asked, *, pairs: bool = False) -> None:
-        self._facts, self._ignore = facts, asked.ignore
+        self._facts, self._asked = facts, asked
         self._pairs = facts.transitions if pairs else {}
         contents = contents_of(list(dict.fromkeys(paths)), by_band=facts.one_band_each)
         self.broken = {path: why for path, why in contents.items() if isinstance(why, str)}
@@ -75,16 +75,30 @@ class SetMasks:
         return MaskLabel(path, coding, found)
 
     def _coding(self, date: int) -> Coding:
-        facts = self._facts
-        at = {one.name: position for position, one in enumerate(facts.classes)}
-        positions = {number: at[pair[date]] for number, pair in self._pairs.items()}
-        places = [*(() if self._pairs else enumerate(facts.classes)), *((IGNORE, one) for one in facts.ignore)]
-        if facts.unchanged is not None and self.unchanged is not None:
-            places.append((self.unchanged, facts.unchanged))
-        for position, one in places:
-            positions |= dict.fromkeys(_told(one, is_colour=self._is_colour), position)
-        positions |= dict.fromkeys((*self._ignore, -1), IGNORE)
-        return Coding(tuple(sorted(positions.items())), self._is_colour, facts.one_band_each)
+        at = {one.name: position for position, one in enumerate(self._facts.classes)}
+        pairs = {number: at[pair[date]] for number, pair in self._pairs.items()}
+        return coding_of(self._facts, self._asked, pairs=pairs, is_colour=self._is_colour)
+
+
+def coding_of(
+    facts: Published, asked: Asked, *, pairs: Mapping[int, int] | None = None, is_colour: bool = False
+) -> Coding:
+    """What the numbers or colours of masks of a set mean.
+
+    Args:
+        facts: of the set.
+        asked: by the caller, who may name more numbers that mean "not labelled".
+        pairs: positions by numbers that stand for the classes of two dates; None: numbers stand for classes.
+        is_colour: whether masks tell classes by colours.
+    """
+    positions = dict(pairs or {})
+    places = [*(() if pairs else enumerate(facts.classes)), *((IGNORE, one) for one in facts.ignore)]
+    if facts.unchanged is not None:
+        places.append((len(facts.classes), facts.unchanged))
+    for position, one in places:
+        positions |= dict.fromkeys(_told(one, is_colour=is_colour), position)
+    positions |= dict.fromkeys((*asked.ignore, -1), IGNORE)
+    return Coding(tuple(sorted(positions.items())), is_colour, facts.one_band_each)
 
 
 def _told(one: SetClass, *, is_colour: bool) -> list[int]:

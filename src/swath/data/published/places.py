@@ -13,7 +13,7 @@ from swath.data.layouts import Stray
 from swath.data.published.facts import Arrangement, Published, Role
 from swath.scene.gather import RASTER_SUFFIXES
 
-_TEXTS = (".json", ".txt", ".csv", ".parquet")
+_TEXTS = (".json", ".txt", ".csv", ".parquet", ".h5")
 _LISTED = (*RASTER_SUFFIXES, *_TEXTS)
 _WORDS: Mapping[Role, str] = {
     "image": "image",
@@ -57,17 +57,22 @@ class Arranged:
 
     Attributes:
         one: the set, with the sensor and bands of imagery that lies like this.
-        roles: of the arrangement that it has.
+        how: the arrangement that it has.
         places: whole ones by the name of their item, in its order.
         strays: files of places that lack something, and such as are of no role.
         parts: name of an item -> train, val, test.
     """
 
     one: Published
-    roles: frozenset[Role]
+    how: Arrangement
     places: Mapping[str, Place]
     strays: tuple[Stray, ...]
     parts: Mapping[str, str]
+
+    @property
+    def roles(self) -> frozenset[Role]:
+        """Of the files."""
+        return frozenset(self.how.files)
 
 
 class Listing:
@@ -125,11 +130,12 @@ def _arranged(listing: Listing, one: Published, arrangement: Arrangement, *, nam
     taken: set[Path] = set()
     strays: list[Stray] = []
     for role, pattern in sorted(patterns.items(), key=lambda one: one[0] in of_all):
-        before = len(taken)
+        is_there = False
         for path, found in listing.matching(pattern, templates[role]):
             if arrangement.suffixes and path.suffix.casefold() not in arrangement.suffixes:
                 continue
             taken.add(path)
+            is_there = True
             if role in of_all:
                 for one_place in places.values():
                     one_place.found.setdefault(role, path)
@@ -141,7 +147,7 @@ def _arranged(listing: Listing, one: Published, arrangement: Arrangement, *, nam
                 continue
             place.found[role] = path
             place.words = words | place.words
-        if len(taken) == before:
+        if not is_there:
             return None
     whole = {key: place for key, place in places.items() if len(place.found) == len(patterns)}
     also = [listing.like(one, template) for template in arrangement.also]
@@ -167,7 +173,7 @@ def _arranged(listing: Listing, one: Published, arrangement: Arrangement, *, nam
         one = one.model_copy(
             update={"sensor": arrangement.sensor or one.sensor, "bands": arrangement.bands or one.bands}
         )
-    return Arranged(one, frozenset(arrangement.files), by_name, tuple(strays), _parts(listing, one, by_name))
+    return Arranged(one, arrangement, by_name, tuple(strays), _parts(listing, one, by_name))
 
 
 def _name(one: Published, place: Place, shared: set[str]) -> str:

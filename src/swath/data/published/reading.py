@@ -12,7 +12,7 @@ from pathlib import Path
 from swath.data import masked
 from swath.data.item import Item
 from swath.data.layouts import Asked, Found, Stray
-from swath.data.published import single
+from swath.data.published import arrays, single
 from swath.data.published.damage import DamageLabel
 from swath.data.published.facts import Published
 from swath.data.published.masks import SetMasks, labels_of
@@ -55,6 +55,10 @@ def _reader(place: Arranged, task: str | None) -> _Reader | None:
         return _months if task in (None, "semantic-change", "change", "segmentation") else None
     if place.roles & {"from", "transition"}:
         return _transitions if task in (None, "semantic-change", "change") else None
+    if place.how.arrays:
+        kind = "classification" if place.how.stacked else "segmentation"
+        reader = arrays.stacks if place.how.stacked else arrays.masks
+        return reader if task in (None, kind) else None
     if "table" in place.roles:
         return single.table if task in (None, "classification") else None
     if "classes" in place.roles:
