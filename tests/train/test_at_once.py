@@ -9,6 +9,8 @@ import geopandas as gpd
 import numpy as np
 import pandas as pd
 import pytest
+import rasterio
+from rasterio.windows import Window
 
 import swath
 from swath.errors import TrainError
@@ -71,3 +73,39 @@ def test_one_set_at_a_time(tmp_path: Path) -> None:
     both = Recipe(network="random-forest", sets=(SetRecipe(folder="a"), SetRecipe(folder="b")))
     with pytest.raises(TrainError, match="learns from one set"):
         swath.train(config=both, out=tmp_path / "a.swath")
+
+
+def test_points_are_enough(shared_data: Path, tmp_path: Path) -> None:
+    """291 points over a year of MODIS, cut into four places of which one is held out; all other pixels say nothing."""
+    source = shared_data / "dtwsat_mod13q1"
+    for path in sorted(source.glob("*.tif"))[::2]:
+        with rasterio.open(path) as file:
+            for row, top in enumerate((0, 14)):
+                for column, left in enumerate((0, 19)):
+                    window = Window(left, top, 18 if left else 19, 13 if top else 14)
+                    place = {"transform": file.window_transform(window), "width": window.width, "height": window.height}
+                    cut = tmp_path / "set" / f"part{row}{column}" / path.name
+                    cut.parent.mkdir(parents=True, exist_ok=True)
+                    with rasterio.open(cut, "w", **{**file.profile, **place}) as out:
+                        out.write(file.read(window=window))
+    shutil.copy(source / "samples.gpkg", tmp_path / "set")
+    bands = [f"b{number}" for number in range(1, 8)]
+    said = {"bands": bands, "buffer": 100.0, "label_field": "label", "task": "segmentation"}
+    data = swath.data.open(tmp_path / "set", **said)
+    assert (len(data), data.dates, data.layout) == (4, 12, "vectors")
+    labelled = sum(sum(data.counts(item).values()) for item in data.items)
+    assert 200 < labelled <= 291, "a pixel for each point, but where several lie in one"
+    report = swath.train(
+        tmp_path / "set",
+        network="random-forest-series",
+        options={"trees": 20, "begins": 244},
+        val=["part00/*"],
+        test=0,
+        out=tmp_path / "points.swath",
+        accelerator="cpu",
+        **said,
+    )
+    assert 100 < int(report.ended.split()[2]) < labelled
+    assert report.skills[0].scores["accuracy"] > 0.3, (
+        "points of a class lie together, so that the held-out place is another one"
+    )
