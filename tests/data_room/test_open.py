@@ -22,8 +22,8 @@ REAL = [
     ("sztaki_airchange", {}, "change", "change", 10, 2, 2),
     ("cd_levir_samples", {}, "change", "change", 7, 2, 2),
     ("cd_dsifn_samples", {}, "change", "change", 5, 2, 2),
-    ("eurosat_rgb", {}, "folders", "classification", 3000, 10, 1),
-    ("ucmerced", {}, "folders", "classification", 1890, 21, 1),
+    ("eurosat_rgb", {}, "eurosat-rgb", "classification", 3000, 10, 1),
+    ("ucmerced", {}, "uc-merced", "classification", 1890, 21, 1),
 ]
 
 
