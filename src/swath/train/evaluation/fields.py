@@ -90,7 +90,7 @@ class FieldsOfScene:
             outputs: probabilities `[K, h, w]`, NaN where there is no answer.
             targets: positions of classes `[h, w]`.
         """
-        numbers = np.asarray(self._source.burned(window))
+        numbers: NDArray[np.int64] = self._source.burned(window).astype(np.int64)
         known = (numbers > 0) & (targets != IGNORE) & np.isfinite(outputs).all(axis=0)
         answers = outputs[:, known]
         votes = np.eye(len(outputs))[answers.argmax(0)] + _TIE * answers.T
