@@ -1,9 +1,9 @@
-"""Small networks that come trained: what a tile of a scene is used for, as a coarse map of the whole scene.
+"""Small networks for what a tile of a scene is used for, as a coarse map of the whole scene.
 
 `eurosat-rgb` tells ten classes of land use and cover at 10 m (Helber et al. 2019, EuroSAT, arXiv:1709.00029), `ucm`
 twenty-one at 0.3 m (Yang and Newsam 2010, UC Merced, doi:10.1145/1869790.1869829), both from natural colours alone.
-Each is a narrow ResNet of four blocks, learnt from random weights or from the other's; `recipes/` makes them again, and
-their cards say how far to trust them.
+Each is a narrow ResNet of four blocks. Those with a file in `weights/` come trained, and their cards say how far to
+trust them; `recipes/` makes them again.
 """
 
 from __future__ import annotations
