@@ -172,10 +172,11 @@ def test_classes_of_a_map_are_matched_or_asked_for(
     drawn = swath.Scene.from_array(np.where(fine == 255, np.nan, fine).astype(np.float32), grid, bands=bands)
     product = swath.predict(scene, model, before_map=drawn, out=tmp_path / "c.tif", **run)
     np.testing.assert_array_equal(product.read(key="probabilities")[0], wanted)
-    made = swath.predict(scene, model, before_map=folder / "map" / "0.tif", out=tmp_path / "d.tif", tile=128)
+    first, last = (folder / date / "0.tif" for date in ("A", "B"))
+    pair = swath.open(first, last, sensor=SENSOR, bands=BANDS, dates=[2015, 2018])
+    made = swath.predict(pair, model, before_map=folder / "map" / "0.tif", out=tmp_path / "d.tif", tile=128)
     assert made.record is not None
     assert [one["input"] for one in made.record["swath:scene"]] == ["image", "map"]
-    first, last = (folder / date / "0.tif" for date in ("A", "B"))
     series = swath.open(first, last, first, sensor=SENSOR, bands=BANDS, dates=[2015, 2018, 2019])
     by_pairs = swath.predict(series, model, before_map=folder / "map" / "0.tif", pairs="first", **run)
     np.testing.assert_array_equal(by_pairs.read(key="probabilities")[0][:2], wanted)
