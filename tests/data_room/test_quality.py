@@ -108,3 +108,22 @@ def test_what_is_not_trusted_is_not_learnt(folder: Path, tmp_path: Path) -> None
         for at, more in enumerate([{}, {"quality": "trust.csv:weight"}])
     ]
     assert scores[1] > 0.9 > scores[0]
+
+
+def test_weights_of_series_are_a_column_of_their_table(tmp_path: Path) -> None:
+    rng = np.random.default_rng(0)
+    frame = pd.DataFrame({"label": rng.choice(["maize", "rice"], 40), "NDVI_2020-01-01": rng.random(40)})
+    frame["NDVI_2020-02-01"] = rng.random(40)
+    frame["trust"] = np.where(frame.label == "maize", "sure", "guessed")
+    frame.to_csv(tmp_path / "samples.csv", index=False)
+    said = {"quality": "samples.csv:trust", "grades": {"sure": 1.0, "guessed": 0.25}}
+    data = swath.data.open(tmp_path, **said)
+    for item in data.items:
+        sample = data.sample(item)
+        assert sample.weight is not None
+        assert isinstance(sample.target, np.ndarray)
+        known = sample.target >= 0
+        np.testing.assert_array_equal(sample.weight[known], np.where(sample.target[known] == 0, 1, 0.25))
+    other = swath.data.open(tmp_path, quality="samples.csv:trusted")
+    with pytest.raises(DataError, match="has no column 'trusted'"):
+        other.sample(other.items[0])
