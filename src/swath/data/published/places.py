@@ -79,28 +79,25 @@ class Listing:
     """The files of a folder that could be of a set."""
 
     def __init__(self, folder: Path) -> None:
-        self.folder = folder
-        self.files: Sequence[Path] = visible(folder, _LISTED)
-        self.rasters = [path for path in self.files if path.suffix.casefold() in RASTER_SUFFIXES]
-        self.folders = sorted({path.parent for path in self.rasters})
+        files = visible(folder, _LISTED)
+        self.rasters = [path for path in files if path.suffix.casefold() in RASTER_SUFFIXES]
+        # How templates have them, made once: there are many sets to try, and may be many files.
+        self._rasters = [(path, path.relative_to(folder).with_suffix("").as_posix()) for path in self.rasters]
+        parents = sorted({path.parent for path in self.rasters})
+        self._folders = [(path, f"{path.relative_to(folder).as_posix()}/") for path in parents]
+        texts = [path for path in files if path.name.casefold().endswith(_TEXTS)]
+        self._texts = [(path, path.relative_to(folder).as_posix()) for path in texts]
 
     def matching(self, pattern: re.Pattern[str], template: str) -> Iterator[tuple[Path, re.Match[str]]]:
         """Paths that look like a template: folders where it ends in `/`, else rasters without their suffix."""
-        for path in self._meant(template):
-            inner = path.relative_to(self.folder)
-            if template.endswith("/"):
-                text = f"{inner.as_posix()}/"
-            else:
-                text = inner.as_posix() if template.endswith(_TEXTS) else inner.with_suffix("").as_posix()
+        listed = self._texts if template.endswith(_TEXTS) else self._rasters
+        for path, text in self._folders if template.endswith("/") else listed:
             if (found := pattern.fullmatch(text)) is not None:
                 yield path, found
 
     def like(self, one: Published, template: str) -> list[Path]:
         """Paths that look like a template of a set."""
         return [path for path, _ in self.matching(one.pattern(template), template)]
-
-    def _meant(self, template: str) -> Sequence[Path]:
-        return self.folders if template.endswith("/") else self.files if template.endswith(_TEXTS) else self.rasters
 
 
 def arranged(listing: Listing, one: Published, *, named: bool) -> Arranged | None:
