@@ -110,4 +110,5 @@ class HPCLNet(nn.Module):
         """
         logits, queries, keys = answer
         more = (0, -targets.shape[-1] % _STRIDE, 0, -targets.shape[-2] % _STRIDE)
-        return of(logits, targets) + self.share * self.contrast(queries, keys, F.pad(targets, more, value=-1))
+        compared: Tensor = self.contrast(queries, keys, F.pad(targets, more, value=-1))
+        return of(logits, targets) + self.share * compared

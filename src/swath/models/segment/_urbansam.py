@@ -80,8 +80,8 @@ class Alignment(nn.Module):
         hidden = hidden & ~hidden.all(-1, keepdim=True)  # where nothing is supposed, all is looked at
         k, v = self.kv(seen.flatten(2).mT).chunk(2, -1)
         q = self.q(self.norm(x).flatten(1, 2))
-        parts = (part.unflatten(-1, (_HEADS, -1)).transpose(1, 2) for part in (q, k, v))
-        found = F.scaled_dot_product_attention(*parts, attn_mask=~hidden[:, None])
+        q, k, v = (part.unflatten(-1, (_HEADS, -1)).transpose(1, 2) for part in (q, k, v))
+        found = F.scaled_dot_product_attention(q, k, v, attn_mask=~hidden[:, None])
         y: Tensor = x + self.share * self.proj(found.transpose(1, 2).flatten(2)).reshape(x.shape)
         return y
 

@@ -18,7 +18,8 @@ to the class that more than half of it is of, to the first one (background) only
 | one stack, `in_channels` bands | its first bands | its last `height_channels` |
 | `(image, height)` | `in_channels - height_channels` bands | `[B, height_channels, H, W]` |
 
-In train mode it gives besides the logits what hyper-pixels are embedded as, by the encoder and by its copy.
+In train mode it gives besides the logits what hyper-pixels are embedded as, by the encoder and by its copy. Copy and
+queues are saved with the rest, so that training can go on from a file; they have no part in an answer.
 """
 
 from __future__ import annotations
