@@ -1,0 +1,25 @@
+"""Networks for segmentation under one recipe, as Markdown tables: same places, crops, augmentation, seen pixels, seeds.
+
+    python benchmarks/segmentation_table.py [--data FOLDER] [--networks NAME,...] [--sets NAME,...] [--steps N]
+        [--crop PX] [--batch N] [--lr RATE] [--seeds N] [--folder DIR] [-o TABLE.md]
+    python benchmarks/segmentation_table.py --set FOLDER,LAYOUT ...      a set of one's own, in a published layout
+
+The sets are those of `recipes/stsun-tiny.yaml`, with its places held out. How networks are trained and scored, and what
+their costs mean, is as in `change_table.py`, of images in place of pairs.
+"""
+
+from __future__ import annotations
+
+from fair import Table
+
+TABLE = Table(
+    about=__doc__ or "",
+    networks=("unet", "unetplusplus", "deeplabv3plus", "farseg", "lwganet-unetformer-l0", "deeptrinet", "stsun-tiny"),
+    scores={"mean_iou": "mean IoU", "mean_f1": "mean F1", "accuracy": "accuracy"},
+    recipes=("stsun-tiny",),
+    task="segmentation",
+    given={"batch": 8, "crop": 128, "lr": 1e-3},
+)
+
+if __name__ == "__main__":
+    TABLE.main()
