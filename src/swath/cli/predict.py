@@ -148,7 +148,7 @@ def predict(
     if fields is not None:
         if not Path(fields).is_file():
             raise typer.BadParameter(f"--fields {fields}: there is no such file")
-        check_target(Path(out).with_suffix(".fields.gpkg"), overwrite=overwrite or resume)
+        check_target(Path(out).with_suffix(".fields.gpkg"), overwrite=overwrite)
     with Bar(os.path.basename(out)) as bar:
         saving: dict[str, Any] = {"overwrite": overwrite, "resume": resume, "progress": bar}
         try:
@@ -219,7 +219,7 @@ def _finish(
         from swath.predict.fields import write_fields
 
         target = Path(out).with_suffix(".fields.gpkg")
-        typer.echo(str(write_fields(product, fields, target, overwrite=overwrite or resume)))
+        typer.echo(str(write_fields(product, fields, target, overwrite=overwrite)))
     if look is not None:
         product.look(look)
         typer.echo(look)
