@@ -73,9 +73,9 @@ def evaluate(
 ) -> None:
     """Hold a model against labels, on whole scenes: IoU, F1, accuracy, kappa, calibration, with intervals."""
     if probe is not None:
-        given = {"task": task, "layout": layout, "classes": classes, "label_field": label_field, "sensor": sensor}
+        about = {"task": task, "layout": layout, "classes": classes, "label_field": label_field, "sensor": sensor}
         said = {"split": part, "split_file": split_file, "bootstrap": bootstrap, "seed": seed}
-        _probe(model, folder, split(probe), given | {"ignore": ignore, "bands": bands}, said, match_bands, units, out)
+        _probe(model, folder, split(probe), about | {"ignore": ignore, "bands": bands}, said, match_bands, units, out)
         return
     from swath.cli.predict import settled
     from swath.models.registry import load
@@ -121,8 +121,8 @@ def evaluate(
         show(rows)
     if by_field := found.field_rows():
         rows = table(*found.field_titles())
-        for row in by_field:
-            rows.add_row(*row)
+        for counted in by_field:
+            rows.add_row(*counted)
         typer.echo()
         show(rows)
     for note in found.notes:

@@ -181,8 +181,7 @@ def predict(
                     before_map=before_map,
                     cluster=cluster,
                     progress=bar,
-                    **settled(match_bands, match_dates, gsd, units),
-                    **({} if map_classes is None else {"map_classes": _classes(map_classes)}),
+                    **(settled(match_bands, match_dates, gsd, units) | _of_map(map_classes)),
                 )
                 product.save(out, **saving)
         except KeyboardInterrupt:
@@ -192,6 +191,10 @@ def predict(
                 f"stopped; what is done is kept: the same command with --resume goes on ({out})"
             ) from None
     _finish(product, out, vectors, fields, min_area, simplify, look, overwrite)
+
+
+def _of_map(classes: str | None) -> dict[str, Any]:
+    return {} if classes is None else {"map_classes": _classes(classes)}
 
 
 def _finish(

@@ -60,7 +60,7 @@ def resized(x: Tensor, side: int) -> Tensor:
     if x.shape[-2:] == (side, side):
         return x
     flat = nn.functional.interpolate(x.flatten(0, 1), (side, side), mode="bilinear", antialias=True)
-    return flat.unflatten(0, x.shape[:2])
+    return flat.reshape(*x.shape[:2], *flat.shape[1:])
 
 
 def call_flat(network: nn.Module, card: Card, x: Tensor) -> Tensor:

@@ -18,7 +18,7 @@ def mask_mode(flags: Sequence[MaskFlags]) -> str:
 
 
 def _palette(dataset: Any, i: int) -> dict[int, tuple[int, int, int, int]]:
-    """Colours of the `i`-th band; none where GDAL says that it has a palette and does not keep it, as of a second band."""
+    """Colours of the `i`-th band; none where GDAL tells of a palette that it does not keep, as of a second band."""
     try:
         found: dict[int, tuple[int, int, int, int]] = dataset.colormap(i + 1)
     except ValueError:
