@@ -102,6 +102,7 @@ JOBS = (
         NANTES,
         "stsun-tiny-nc:urban-change",
         opened=PAIR,
+        settle={"coregister": True},
         min_area=500,
         told={
             "title": "What was built in Nantes",
@@ -118,8 +119,8 @@ JOBS = (
         opened=PAIR,
         min_area=2000,
         told={
-            "title": "Where Nantes became greener",
-            "text": "The same two images, compared by a vegetation index: a formula that sees seasons and clouds too.",
+            "title": "Where Nantes became greener or less green",
+            "text": "The same two images, compared by a vegetation index: a formula that sees seasons, silt and clouds too.",
             "place": "Nantes, France",
             "credit": COPERNICUS,
         },
