@@ -142,6 +142,20 @@ def test_light_changes_in_the_units_of_the_bands(real):
     assert 0 < np.abs(a - real.image).max() < spread
 
 
+def test_bands_of_other_ranges_keep_to_their_own(real):
+    """Decibels beside reflectance: a shift that is small for the one would drown the other."""
+    radar = np.random.default_rng(0).normal(-12, 4, (2, 2, *real.image.shape[2:])).astype(np.float32)
+    valid = np.concatenate([np.ones(radar.shape, bool), real.valid], axis=1)
+    both = replace(real, image=np.concatenate([radar, real.image], axis=1), valid=valid)
+    augment = Augment(turns=False, scale=0, brightness=0.2, contrast=0.3, gamma=0.3, colour=0.1)
+    for seed in range(5):
+        lit = augment(both, np.random.default_rng(seed))
+        for part in (np.s_[:, :2], np.s_[:, 2:]):
+            spread = np.ptp(np.percentile(both.image[part][both.valid[part]], [2, 98]))
+            moved = np.abs(lit.image[part] - both.image[part])[both.valid[part]]
+            assert 0.02 * spread < moved.mean() < 0.5 * spread
+
+
 def test_nothing_is_done_when_nothing_is_asked(real):
     still = Augment(turns=False, scale=0, brightness=0, contrast=0, gamma=0, colour=0)
     made = still(real, np.random.default_rng(1))

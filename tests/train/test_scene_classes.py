@@ -78,7 +78,7 @@ def both(shared_data: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[P
 def test_radar_and_light_are_one_sample(both: tuple[Path, Path, Path], tmp_path: Path) -> None:
     """As for Local Climate Zones: the bands of both sensors in one image, one class for it."""
     chips, sensor, whole = both
-    said = {**QUICK, "network": "timm", "options": NARROW, "crop": SIDE, "batch": 8, "steps": 60, "average": 0.8}
+    said = {**QUICK, "network": "timm", "options": NARROW, "crop": SIDE, "batch": 8, "steps": 150, "average": 0.8}
     report = swath.train(
         chips, task="classification", sensor=str(sensor), bands=BANDS, out=tmp_path / "zones.swath", **said
     )

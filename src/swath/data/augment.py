@@ -4,7 +4,8 @@
     sample = augment(sample, np.random.default_rng([seed, step]))
 
 What moves pixels is drawn once per sample; what changes brightness once per date, or per date and band. Values keep
-their units and are changed in shares of the spread between the sample's own dark and bright. Invalid pixels are 0
+their units and are changed in shares of the spread between the sample's own dark and bright; only bands whose values
+lie in one range are looked at together, since a stack may hold decibels, reflectance and metres. Invalid pixels are 0
 before and after, and never enter the spread.
 """
 
@@ -82,29 +83,35 @@ class Augment(BaseModel):
         image = sample.image.copy()
         draws = rng.uniform(-1, 1, size=(len(image), 3 + image.shape[1]))
         for values, valid, draw in zip(image, sample.valid, draws, strict=True):
-            known = values[valid]
-            if known.size == 0:
-                continue
-            # Plain floats: numpy's own would make all arithmetic double.
-            low, high = (float(end) for end in np.percentile(known[:: max(1, known.size // 4096)], [_LOW, _HIGH]))
-            spread = high - low
-            if not spread > 0:
-                continue
-            if self.gamma:
-                inner = np.clip((values - low) / spread, 0, 1)
-                bent = np.power(inner, _factor(self.gamma, draw[0]))
-                bent -= inner
-                bent *= spread
-                values += bent
-            if self.contrast:
-                mean = float(known.mean())
-                factor = _factor(self.contrast, draw[1])
-                values *= factor
-                values += mean * (1 - factor)
-            values += (spread * (self.brightness * draw[2] + self.colour * draw[3:, None, None])).astype(np.float32)
-            if known.size < valid.size:
-                values[~valid] = 0.0
+            for bands in _alike(values, valid):
+                values[bands] = self._lit_alike(values[bands], valid[bands], draw[:3], draw[3:][bands])
         return replace(sample, image=image)
+
+    def _lit_alike(
+        self, values: NDArray[np.float32], valid: NDArray[np.bool_], draw: NDArray[np.float64], own: NDArray[np.float64]
+    ) -> NDArray[np.float32]:
+        """Bands of one range, `[band, y, x]`, in another light."""
+        known = values[valid]
+        # Plain floats: numpy's own would make all arithmetic double.
+        low, high = (float(end) for end in np.percentile(_some(known), [_LOW, _HIGH]))
+        spread = high - low
+        if not spread > 0:
+            return values
+        if self.gamma:
+            inner = np.clip((values - low) / spread, 0, 1)
+            bent = np.power(inner, _factor(self.gamma, draw[0]))
+            bent -= inner
+            bent *= spread
+            values += bent
+        if self.contrast:
+            mean = float(known.mean())
+            factor = _factor(self.contrast, draw[1])
+            values *= factor
+            values += mean * (1 - factor)
+        values += (spread * (self.brightness * draw[2] + self.colour * own[:, None, None])).astype(np.float32)
+        if known.size < valid.size:
+            values[~valid] = 0.0
+        return values
 
     def _dropped(self, sample: Sample, rng: np.random.Generator) -> Sample:
         drop = np.asarray(rng.random(sample.image.shape[1]) < self.drop_band)
@@ -113,6 +120,31 @@ class Augment(BaseModel):
         image, valid = sample.image.copy(), sample.valid.copy()
         image[:, drop], valid[:, drop] = 0.0, False
         return replace(sample, image=image, valid=valid)
+
+
+def _some(known: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Enough of the numbers to tell their percentiles."""
+    return known[:: max(1, known.size // 4096)]
+
+
+def _alike(values: NDArray[np.float32], valid: NDArray[np.bool_]) -> list[list[int]]:
+    """Bands `[band, y, x]` by range: those whose ranges overlap share their light; decibels and reflectance do not.
+
+    A band in which nothing is valid is in none of them.
+    """
+    ranges = [
+        (*np.percentile(_some(band[seen]), [_LOW, _HIGH]), i)
+        for i, (band, seen) in enumerate(zip(values, valid, strict=True))
+        if seen.any()
+    ]
+    groups: list[list[int]] = []
+    reach = -np.inf
+    for low, high, i in sorted(ranges):
+        if low > reach:
+            groups.append([])
+        groups[-1].append(i)
+        reach = max(reach, high)
+    return [sorted(group) for group in groups]
 
 
 def _factor(reach: float, draw: float) -> float:
