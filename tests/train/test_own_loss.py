@@ -7,6 +7,7 @@ import pytest
 import torch
 from torch import nn
 
+from swath.data.sample import Sample
 from swath.train.batches import Batch
 from swath.train.learner import Skill
 
@@ -56,5 +57,6 @@ def test_further_answers_and_own_losses_are_learnt_from(monkeypatch, network, wa
     object.__setattr__(skill, "weights", None)
     monkeypatch.setattr(Skill, "answer", lambda self, net, samples, device: net(image))
     network.train()
-    found = skill.loss(network, Batch(0, 0, (None, None)), torch.device("cpu"), 0.0)
+    sample = Sample(image[:1].numpy(), np.ones((1, 3, 4, 4), bool), None, "a")
+    found = skill.loss(network, Batch(0, 0, (sample, sample)), torch.device("cpu"), 0.0)
     assert found.item() == pytest.approx(wanted(mean), rel=1e-5)
