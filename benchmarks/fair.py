@@ -107,7 +107,7 @@ class Table:
         made: list[str] = []
 
         def say(*cells: str) -> None:
-            made.append(f"| {' | '.join(cells)} |")
+            made.append(f"| {' | '.join(cells)} |" if cells else "")
             print(made[-1], flush=True)
 
         def head(*titles: str) -> None:
@@ -120,14 +120,25 @@ class Table:
                 begun = time.perf_counter()
                 found = pooled(name, lesson, asked, self.scores)
                 say(lesson.name, f"`{name}`", *found, f"{(time.perf_counter() - begun) / 60:.1f}")
-        made.append("")
-        print()
-        head("network", "parameters, M", "GMAC", "Mpx/s float32", "Mpx/s bfloat16", f"MB at {asked.large} px")
+        say()
+        head("network", *self.costs(asked))
         for name in names:
-            found = cost(trained(name, lessons[0], asked, 0), asked.large)
-            told = [f"{found['parameters'] / 1e6:.2f}", f"{found['multiply-adds'] / 1e9:.1f}"]
-            say(f"`{name}`", *told, *(f"{found[key]:.2f}" for key in ("float32", "bfloat16")), f"{found['memory']:.0f}")
+            say(f"`{name}`", *self.cost(trained(name, lessons[0], asked, 0), asked))
         return made
+
+    def costs(self, asked: argparse.Namespace) -> Sequence[str]:
+        """Titles of what `cost` gives."""
+        return "parameters, M", "GMAC", "Mpx/s float32", "Mpx/s bfloat16", f"MB at {asked.large} px"
+
+    def cost(self, file: Path, asked: argparse.Namespace) -> Sequence[str]:
+        """What a trained network costs; measured in a process of its own, so that its memory is its own."""
+        said = [sys.executable, sys.argv[0], "--cost", str(file), "--large", str(asked.large)]
+        done = subprocess.run(said, capture_output=True, text=True, check=False)
+        if done.returncode:
+            raise SystemExit(done.stderr)
+        found: dict[str, float] = json.loads(done.stdout.splitlines()[-1])
+        told = [f"{found['parameters'] / 1e6:.2f}", f"{found['multiply-adds'] / 1e9:.1f}"]
+        return [*told, *(f"{found[key]:.2f}" for key in ("float32", "bfloat16")), f"{found['memory']:.0f}"]
 
 
 def trained(name: str, lesson: Lesson, asked: argparse.Namespace, seed: int) -> Path:
@@ -157,18 +168,8 @@ def pooled(name: str, lesson: Lesson, asked: argparse.Namespace, metrics: Mappin
     return [cell(together, bounds, metric) for metric in metrics]
 
 
-def cost(file: Path, large: int) -> dict[str, float]:
-    """What a trained network costs; in a process of its own, so that its memory is its own."""
-    said = [sys.executable, sys.argv[0], "--cost", str(file), "--large", str(large)]
-    done = subprocess.run(said, capture_output=True, text=True, check=False)
-    if done.returncode:
-        raise SystemExit(done.stderr)
-    found: dict[str, float] = json.loads(done.stdout.splitlines()[-1])
-    return found
-
-
 def measured(file: Path, large: int) -> dict[str, float]:
-    """The numbers of `cost`, made in this process."""
+    """Parameters, multiply-adds, speed and memory of a trained network, in this process."""
     model = load(str(file))
     network, card = model.network.eval(), model.card
     bands, dates = len(card.inputs[0].bands), card.inputs[0].dates.min
