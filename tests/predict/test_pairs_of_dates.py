@@ -163,7 +163,7 @@ def _saved(model: Model, folder: Path) -> Path:
 def test_what_cannot_be_compared_by_pairs_is_said(series: swath.Scene, stacked: Model, cover: Model) -> None:
     with pytest.raises(MatchError, match=r"dates=\[0, 2\], or compare each with the next, pairs='consecutive'"):
         swath.predict(series, stacked)
-    with pytest.raises(MatchError, match=r"scene has 3: say which two.*or compare all, pairs='consecutive' or 'first'"):
+    with pytest.raises(MatchError, match=r"scene has 3: say which two.*or compare all of them: pairs='consecutive' or"):
         swath.predict(series, "cva")
     with pytest.raises(PredictError, match="pairs='all': give 'consecutive' or 'first'"):
         swath.predict(series, stacked, pairs="all")  # type: ignore[arg-type]

@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from rich.console import RenderableType
     from rich.table import Table
 
-_ONE = re.compile(r"\b(sensor|grid|complex|resampling|gsd|units|stitch|precision|task|layout|by|split)='([^']*)'")
+_ONE = re.compile(r"\b(sensor|grid|complex|resampling|gsd|units|stitch|precision|task|layout|by|split|pairs)='([^']*)'")
 _METRES = re.compile(r"\bgsd=([\d.]+)")
 _PAIRS = re.compile(r"\bbands=\{([^{}]*)\}")
 _CLASSES = re.compile(r"\bmatch_classes=\{'([^']*)': '([^']*)'\}, with None for")

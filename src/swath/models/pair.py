@@ -47,7 +47,7 @@ class Pair:
         """
         if (count := len(scene.dates)) != 2:
             lead = (
-                ": say which two, such as dates=[0, 1], or compare all, pairs='consecutive' or 'first' (`--pairs`)"
+                ": say which two, such as dates=[0, 1], or compare all of them: pairs='consecutive' or pairs='first'"
                 if count > 2
                 else ": open both as one scene, swath.open(FIRST, SECOND)"
             )
