@@ -61,7 +61,7 @@ def test_a_series_is_compared_by_pairs(own_data: Path, tmp_path: Path) -> None:
     told = ("--sensor", SENSOR, "--dates", "2015,2018,2019", "--model", "cva", "-o", tmp_path / "change.tif")
     refused = run("predict", *scenes, *told)
     assert refused.exit_code != 0
-    assert "(`--pairs`)" in refused.output
+    assert "--pairs consecutive or --pairs first" in refused.output
     done = run("predict", *scenes, *told, "--pairs", "first", "--vectors", tmp_path / "change.gpkg")
     assert done.exit_code == 0, done.output
     assert "2015 to 2019: change" in done.output
