@@ -222,7 +222,7 @@ def _dates(scene: Scene, given: Input, asked: Any, task: str) -> tuple[list[int]
         ", or compare what it sees at both, task='change'" if task == "segmentation" and (most, count) == (1, 2) else ""
     )
     if "change" in task and most == 2:
-        also = ", or compare each with the next, pairs='consecutive', or with the first, pairs='first' (`--pairs`)"
+        also = ", or compare each with the next, pairs='consecutive', or with the first, pairs='first'"
     return picks, [f"{has}: say which, such as dates={[picks[k] for k in some]}{also}"], notes
 
 
