@@ -80,10 +80,11 @@ class Moved:
                 numbers, ok = (_at(array, np.floor(positions + 0.5).astype(np.intp), axis) for array in (numbers, ok))
             return numbers, ok
         total, weight = np.where(ok, numbers, 0.0), ok.astype(np.float64)
-        everywhere = bool(ok.all())
+        everywhere, steady = bool(ok.all()), not any(self._by[2:])
         for positions, axis in at:
-            total = _between(total, positions, axis)
-            weight = np.ones_like(total) if everywhere else _between(weight, positions, axis)
+            part = self._by[axis - 1] % 1.0 if steady else None
+            total = _between(total, positions, axis, part)
+            weight = np.ones_like(total) if everywhere else _between(weight, positions, axis, part)
         valid = weight > _SEEN
         return np.divide(total, weight, out=np.zeros_like(total), where=valid).astype(np.float32), valid
 
@@ -126,13 +127,28 @@ def _at(x: NDArray[Any], positions: NDArray[np.intp], axis: int) -> NDArray[Any]
     return np.take_along_axis(x, positions[None], axis)
 
 
-def _between(x: NDArray[np.float64], positions: NDArray[np.float64], axis: int) -> NDArray[np.float64]:
-    """`x` `[band, y, x]` at positions `[y, x]` between the pixels of an axis."""
-    before = np.floor(positions)
-    part, first = positions - before, before.astype(np.intp)
+def _between(
+    x: NDArray[np.float64], positions: NDArray[np.float64], axis: int, part: float | None
+) -> NDArray[np.float64]:
+    """`x` `[band, y, x]` at positions `[y, x]` between the pixels of an axis.
+
+    Args:
+        x: numbers.
+        positions: in pixels.
+        axis: 1 or 2.
+        part: of a pixel by which all positions lie beyond one, if it is the same; slices are quicker then.
+    """
     total: NDArray[np.float64] = np.zeros(())
+    if part is not None:
+        start = round(float(positions[0, 0]) - part)
+        for tap in range(-1, 3):
+            along = slice(start + tap, start + tap + positions.shape[axis - 1])
+            total = total + _weight(np.asarray(tap - part)) * x[(slice(None),) * axis + (along,)]
+        return total
+    before = np.floor(positions)
+    parts, first = positions - before, before.astype(np.intp)
     for tap in range(-1, 3):
-        total = total + _weight(tap - part) * _at(x, first + tap, axis)
+        total = total + _weight(tap - parts) * _at(x, first + tap, axis)
     return total
 
 
