@@ -103,9 +103,9 @@ def difference(joint: Evaluation, alone: Evaluation, metric: str, seed: int = 0)
 
 
 def cell(pooled: Mapping[str, float], bounds: Mapping[str, tuple[float, float]], metric: str) -> str:
-    """A score and its interval."""
+    """A score and its interval, if there is one: a single scene has none."""
     low, high = bounds.get(metric, (float("nan"), float("nan")))
-    return f"{pooled[metric]:.3f} ({low:.3f} to {high:.3f})"
+    return f"{pooled[metric]:.3f}" + ("" if np.isnan(low) else f" ({low:.3f} to {high:.3f})")
 
 
 def main() -> None:
@@ -127,8 +127,10 @@ def main() -> None:
         ours = scored(f"{asked.joint}:{one.skill}", one, recipe, split)
         theirs = scored(str(alone), one, recipe, split)
         for metric in dict.fromkeys((ours.scenes[0].metrics.headline, "f1" if "f1" in ours.pooled else "accuracy")):
-            low, high = difference(ours, theirs, metric)
-            gain = f"{ours.pooled[metric] - theirs.pooled[metric]:+.3f} ({low:+.3f} to {high:+.3f})"
+            gain = f"{ours.pooled[metric] - theirs.pooled[metric]:+.3f}"
+            if len(ours.scenes) > 1:
+                low, high = difference(ours, theirs, metric)
+                gain += f" ({low:+.3f} to {high:+.3f})"
             told = [
                 ours.card.name,
                 str(len(ours.scenes)),
