@@ -120,7 +120,7 @@ JOBS = (
         min_area=2000,
         told={
             "title": "Where Nantes became greener or less green",
-            "text": "The same two images, compared by a vegetation index: a formula that sees seasons, silt and clouds too.",
+            "text": "The same two images, compared by a vegetation index: it sees seasons, silt and clouds too.",
             "place": "Nantes, France",
             "credit": COPERNICUS,
         },
