@@ -30,6 +30,7 @@ from odc.geo.geobox import GeoBox
 
 import swath
 from swath.errors import SwathWarning
+from swath.scene.moved import moved as scene_moved
 from swath.scene.plane import Plane
 from swath.scene.reader import Roi, Stored
 from swath.scene.registration import Shift, shift_between
@@ -179,6 +180,19 @@ def test_the_warning_says_how_to_move_it(images: dict[str, np.ndarray]) -> None:
     dx, dy = (float(part) for part in numbers.split(","))
     # Content lies 3 columns to the right and 2 rows up: its origin must go 30 m west and 20 m south.
     assert (dx, dy) == pytest.approx((-30, -20), abs=1.5)
+
+
+def test_another_scale_is_told_though_the_middles_lie_on_each_other(shared_data: Path) -> None:
+    path = shared_data / "oscd_s2_4band" / "nantes_t1.tif"
+    pair = swath.open(
+        path, path, sensor="sentinel-2-l1c@pre-04.00", bands=["B02", "B03", "B04", "B08"], dates=[2015, 2018]
+    )
+    apart = scene_moved(pair, [(0.0, 0.0), (0.0, 0.0, 0.012, 0.0, 0.0, 0.012)])
+    with pytest.warns(SwathWarning, match="more on one side than on the other"):
+        shift = apart.misregistration()[1]
+    assert shift is not None
+    assert shift.pixels < 0.5
+    assert shift.farthest > 1
 
 
 class Endless:

@@ -191,12 +191,12 @@ def _shifted(data: Dataset, facts: Sequence[ItemFacts]) -> Iterator[Finding]:
                 shifts = data.scene(data[one.name]).misregistration()
             except SwathError:
                 continue
-        largest = max((shift.pixels for shift in shifts if shift is not None), default=0.0)
+        largest = max((shift.farthest for shift in shifts if shift is not None), default=0.0)
         if largest > _OFF:
             off[one.name] = largest
     if off:
         ranked = sorted(off, key=lambda name: -off[name])
-        words = listing([f"{name} by {off[name]:.1f} px" for name in ranked], 4)
+        words = listing([f"{name} by up to {off[name]:.1f} px" for name in ranked], 4)
         of = f"{len(looked)} items" if len(looked) == len(series) else f"{len(looked)} of {len(series)} items"
         what = f"dates lie off one another in {len(off)} of {of}: {words}"
         action = "kept as they are; edges may be learnt as change: coregister=True lays them over their first date"

@@ -69,6 +69,11 @@ class Shift:
     growth: tuple[float, ...] = ()
 
     @property
+    def farthest(self) -> float:
+        """As far as it may be anywhere in the scene, in pixels: where it grows, more than in the middle."""
+        return self.pixels + self.spread / 2
+
+    @property
     def offset(self) -> tuple[float, ...]:
         """What `moved` takes: rows and columns, and their growth if there is any."""
         return (self.rows, self.columns, *self.growth)
@@ -161,7 +166,7 @@ def misregistration(scene: Scene) -> tuple[Shift | None, ...]:
     """
     result = shifts_of(scene)
     for date, shift in enumerate(result):
-        if shift is not None and shift.pixels > _WARN_ABOVE:
+        if shift is not None and shift.farthest > _WARN_ABOVE:
             warnings.warn(_advice(scene, date, shift), SwathWarning, stacklevel=3)
     return result
 

@@ -115,7 +115,7 @@ class TIMF(nn.Module):
         self.image_encoder = MixTransformer(in_channels - height_channels, *stages)
         self.height_encoder = MixTransformer(height_channels, *stages)
         self.fusions = nn.ModuleList(
-            Fusion(*sizes) for sizes in zip((None, *widths), widths, heads, _REDUCTIONS, strict=False)
+            Fusion(*sizes) for sizes in zip((None, *widths[:-1]), widths, heads, _REDUCTIONS, strict=True)
         )
         self.decoder = Decoder(widths, decoder_width, classes, dropout)
 
