@@ -16,7 +16,7 @@ from safetensors.torch import save_file
 from torch import nn
 
 from swath.errors import CardError
-from swath.models import Card, CardBand, Model
+from swath.models import Card, CardBand, Model, load
 from swath.models.header import NetworkSpec, read_header
 from swath.models.strict import load_strict
 from swath.models.weights import hash_state, read_state, read_weights, save_weights
@@ -76,6 +76,55 @@ def test_shared_and_odd_tensors_are_kept(tmp_path: Path, card: Card) -> None:
     }
     again, _ = read_weights(save_weights(tmp_path / "tied.swath", state, card))
     assert equal(again, state)
+
+
+def test_half_precision_halves_the_file_and_is_read_as_float32(tmp_path: Path, unet: Model) -> None:
+    for one in unet.network.buffers():
+        if one.is_floating_point():
+            one += 1e-5 * torch.rand_like(one)
+    whole, half = unet.save(tmp_path / "whole.swath"), unet.save(tmp_path / "half.swath", dtype="float16")
+    assert half.stat().st_size < 0.55 * whole.stat().st_size
+    state, header = read_weights(half)
+    assert (header.stored, read_header(whole).stored) == ("float16", "float32")
+    assert header.hash == hash_state(state) != read_header(whole).hash
+    again = load(half)
+    assert (again.stored, again.hash, again.spec, again.card) == ("float16", header.hash, unet.spec, unet.card)
+    parameters = dict(again.network.named_parameters())
+    for name, now in again.network.state_dict().items():
+        was = unet.network.state_dict()[name]
+        assert now.dtype == was.dtype
+        if name in parameters and now.ndim >= 2:
+            assert state[name].dtype == torch.float16
+            assert (now - was).abs().max() <= 2**-11 * was.abs().max()
+        else:
+            assert torch.equal(now, was), f"{name} is small and stays as it is"
+    x = torch.rand(1, 1, 4, 64, 64)
+    assert (again(x) - unet(x)).abs().max() < 0.01 * unet(x).std()
+    assert read_header(again.save(tmp_path / "same.swath")).hash == again.hash, "what was loaded is saved as it was"
+    assert again.with_card(name="other").hash == again.hash
+    full = load(again.save(tmp_path / "full.swath", dtype="float32"))
+    assert (full.stored, full.hash) == ("float32", hash_state(again.network.state_dict()))
+    before = again.hash
+    with torch.no_grad():
+        next(again.network.parameters()).mul_(1 + 2**-20)
+    assert again.hash != before, "a change too small for half precision is told all the same"
+    assert load(again.save(tmp_path / "moved.swath")).hash == again.hash, "and kept: only save(dtype=) rounds"
+
+
+def test_what_half_precision_cannot_hold_stays(tmp_path: Path, plain: Make, card: Card) -> None:
+    network = plain()
+    first, *_, last = (one for one in network.parameters() if one.ndim > 1)
+    with torch.no_grad():
+        first[0, 0, 0, 0] = 1e5
+        last *= 1e-7 / last.abs().max()
+    path = Model(network, card).save(tmp_path / "a.swath", dtype="float16")
+    assert {one.dtype for one in read_weights(path)[0].values()} == {torch.float32}
+    assert torch.equal(next(load(path, network=plain()).network.parameters()), first)
+    with pytest.raises(CardError, match="stored as float32 or float16; 'int8' was asked for"):
+        Model(network, card).save(tmp_path / "b.swath", dtype="int8")  # type: ignore[arg-type]
+    save_file(network.state_dict(), tmp_path / "c.swath", {"swath_cards": "[]", "swath_format": "1", "stored": "int4"})
+    with pytest.raises(CardError, match="stores its weights as int4, and this Swath reads float32 and float16"):
+        read_header(tmp_path / "c.swath")
 
 
 def test_damaged_and_foreign_files_are_told_in_one_line(tmp_path: Path, card: Card, plain: Make) -> None:

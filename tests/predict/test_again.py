@@ -13,6 +13,7 @@ import torch
 import swath.predict
 from swath.errors import PredictError
 from swath.models import Card, CardBand, ClassLabel, Input, Output
+from swath.models.header import read_header
 from swath.models.model import Model
 from swath.predict.product import Product
 from swath.predict.verify import again, verify
@@ -36,7 +37,7 @@ def folder(shared_data: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     )
     torch.manual_seed(3)
     options = {"decoder_channels": [16, 16, 8, 8, 8]}
-    Model.build("unet", card=card, encoder="resnet18", decoder_options=options).save(home / "land.swath")
+    Model.build("unet", card=card, encoder="resnet18", decoder_options=options).save(home / "land.swath", "float16")
     product = swath.predict.predict(scene, home / "land.swath", stitch="blend", tile=96, precision="float32")
     product.save(home / "cover.tif")
     return home
@@ -56,7 +57,9 @@ def test_verified_and_made_again_from_its_record_alone(folder: Path, tmp_path: P
     ]
     for key in ("swath:options", "swath:plan", "swath:task"):
         assert told[0][key] == told[1][key]
-    assert (tmp_path / told[1]["swath:model"]["source"]).resolve() == folder / "land.swath"
+    weights = told[1]["swath:model"]
+    assert (tmp_path / weights["source"]).resolve() == folder / "land.swath"
+    assert (weights["hash"], weights["stored"]) == (read_header(folder / "land.swath").hash, "float16")
 
 
 def test_its_shapes_cover_what_was_seen(folder: Path) -> None:

@@ -11,7 +11,7 @@ import struct
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal, cast, get_args
 
 from pydantic import Field, field_validator
 
@@ -20,6 +20,8 @@ from swath.models.card import Card
 from swath.models.frozen import Frozen
 
 FORMAT = "1"
+Stored = Literal["float32", "float16"]
+"""How a file keeps weights."""
 _LONGEST = 100 * 2**20
 """Bytes of a header that is believed; the format's own limit."""
 
@@ -48,6 +50,8 @@ class WeightFile:
     network: NetworkSpec | None
     """None: the network is not a registered one, and whoever loads the file must bring it."""
     hash: str
+    """Of the weights as they are stored."""
+    stored: Stored = "float32"
 
     @property
     def card(self) -> Card:
@@ -71,9 +75,11 @@ def read_header(path: str | Path) -> WeightFile:
         raise CardError(
             f"{path} is of format {metadata.get('swath_format')}, and this Swath reads {FORMAT}; install a newer one"
         )
+    if (stored := metadata.get("stored", "float32")) not in get_args(Stored):
+        raise CardError(f"{path} stores its weights as {stored}, and this Swath reads {' and '.join(get_args(Stored))}")
     network = NetworkSpec.parse(metadata["network"], f"{path}: network") if "network" in metadata else None
     cards = tuple(Card.parse(json.dumps(card), str(path)) for card in json.loads(metadata["swath_cards"]))
-    return WeightFile(cards, network, metadata.get("hash", ""))
+    return WeightFile(cards, network, metadata.get("hash", ""), cast(Stored, stored))
 
 
 def check_skills(cards: Sequence[Card]) -> None:

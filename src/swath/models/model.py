@@ -7,7 +7,7 @@ import hashlib
 import json
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, get_args
 
 import numpy as np
 import torch
@@ -27,7 +27,8 @@ from swath.models.calling import (
 )
 from swath.models.card import Card, Task
 from swath.models.gives import ReceptiveField
-from swath.models.header import NetworkSpec, read_header
+from swath.models.half import halved, widened
+from swath.models.header import NetworkSpec, Stored, read_header
 from swath.models.light import centre_nm
 from swath.models.remember import recall, remember
 from swath.models.strict import LoadReport, load_strict
@@ -51,6 +52,7 @@ class Model:
         spec: how to build the network again; None where it is not a registered one.
         report: how its weights were loaded; None where they were not.
         source: the name or file that it was loaded by.
+        stored: how its file keeps the weights; in memory they are float32 either way.
     """
 
     network: nn.Module
@@ -59,6 +61,7 @@ class Model:
     report: LoadReport | None = None
     others: tuple[Card, ...] = ()
     source: str | None = None
+    stored: Stored = "float32"
 
     def __post_init__(self) -> None:
         self.network.eval()
@@ -86,8 +89,11 @@ class Model:
 
     @property
     def hash(self) -> str:
-        """SHA-256 of the weights as they are now."""
-        return hash_state(self.network.state_dict())
+        """SHA-256 of the weights as they are now, in the numbers that `save` writes."""
+        return hash_state(self._state(self.stored))
+
+    def _state(self, stored: Stored) -> dict[str, Tensor]:
+        return halved(self.network, exact=True) if stored == "float16" else self.network.state_dict()
 
     @property
     def device(self) -> torch.device:
@@ -110,6 +116,7 @@ class Model:
         entry = registry.find(name)
         from_card: dict[str, Any] = {"in_channels": channel_count(card), "classes": card.output.channels}
         from_card["wavelengths"] = [centre_nm(band) for band in card.inputs[0].bands] or None
+        from_card["pretraining"] = card.task == "pretraining"
         config = {key: value for key, value in from_card.items() if key in entry.arguments} | config
         network = entry.build(**config).eval()
         if "tile" not in card.model_fields_set:
@@ -163,16 +170,25 @@ class Model:
             with torch.random.fork_rng(devices=[]):
                 network = registry.find(spec.name).build(**spec.config)
         state, header = read_weights(path)
-        report = load_strict(network, state)
-        return cls(network, header.card, spec, report, others=header.cards[1:], source=str(path))
+        report = load_strict(network, widened(state) if header.stored == "float16" else state)
+        return cls(network, header.card, spec, report, header.cards[1:], str(path), header.stored)
 
-    def save(self, path: str | Path) -> Path:
+    def save(self, path: str | Path, dtype: Stored | None = None) -> Path:
         """Write weights, card and how to build the network into one `.swath` file, whole or not at all.
 
+        Args:
+            path: the file.
+            dtype: `float16` makes a file of about half the size by rounding, see `swath.models.half`: what is loaded
+                from it has other weights and another hash, so score that. None: as `stored` says, rounding nothing.
+
         Raises:
-            CardError: the file cannot be written.
+            CardError: the file cannot be written, or there is no such type.
         """
-        return save_weights(path, self.network.state_dict(), *self.cards, network=self.spec)
+        if dtype not in (None, *get_args(Stored)):
+            raise CardError(f"weights are stored as float32 or float16; {dtype!r} was asked for")
+        stored = dtype or self.stored
+        state = halved(self.network) if dtype == "float16" else self._state(stored)
+        return save_weights(path, state, *self.cards, network=self.spec, stored=stored)
 
     def with_card(self, **changes: Any) -> Model:
         """The same network with fields of the card changed."""

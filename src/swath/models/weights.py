@@ -24,7 +24,7 @@ from torch import Tensor
 
 from swath.errors import CardError
 from swath.models.card import Card
-from swath.models.header import FORMAT, NetworkSpec, WeightFile, check_skills, read_header
+from swath.models.header import FORMAT, NetworkSpec, Stored, WeightFile, check_skills, read_header
 
 StateDict = Mapping[str, Tensor]
 
@@ -41,7 +41,13 @@ def hash_state(state: StateDict) -> str:
     return digest.hexdigest()
 
 
-def save_weights(path: str | Path, state: StateDict, *cards: Card, network: NetworkSpec | None = None) -> Path:
+def save_weights(
+    path: str | Path,
+    state: StateDict,
+    *cards: Card,
+    network: NetworkSpec | None = None,
+    stored: Stored = "float32",
+) -> Path:
     """Write a `.swath` file; the name appears once the file is whole.
 
     Args:
@@ -49,6 +55,7 @@ def save_weights(path: str | Path, state: StateDict, *cards: Card, network: Netw
         state: its weights.
         cards: what they can do; one, or one per skill, with names of their own.
         network: how to build what they go into.
+        stored: whether some of it is in half precision and to be read as float32, see `swath.models.half`.
 
     Raises:
         CardError: the file cannot be written, or a tensor has a type that safetensors does not know.
@@ -59,13 +66,15 @@ def save_weights(path: str | Path, state: StateDict, *cards: Card, network: Netw
     metadata = {"swath_format": FORMAT, "swath_cards": told, "hash": hash_state(state)}
     if network is not None:
         metadata["network"] = network.model_dump_json()
+    if stored != "float32":
+        metadata["stored"] = stored
     with _written(path) as temporary:
         save_file(_apart(state), temporary, metadata=metadata)
     return path
 
 
 def read_weights(path: str | Path) -> tuple[dict[str, Tensor], WeightFile]:
-    """Weights of a `.swath` file, and what it says about itself. Nothing is unpickled.
+    """Weights of a `.swath` file as they are stored, and what it says about itself. Nothing is unpickled.
 
     Raises:
         CardError: the file is not there, is damaged or foreign, or its weights are not those that were saved.

@@ -73,7 +73,11 @@ class Run(Protocol):
 
     @property
     def weights(self) -> Mapping[str, str | None]:
-        """`hash`: SHA-256 of the weights; `source`: the file or registered name they came from, None where unknown."""
+        """Which weights.
+
+        `hash`: their SHA-256; `source`: the file or registered name they came from, None where unknown; `stored`:
+        `float32`, or `float16` where the file keeps them so.
+        """
         ...
 
     def execute(

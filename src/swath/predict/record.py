@@ -6,7 +6,7 @@ record, so that inputs, weights and products can be moved together.
 | property | holds |
 | --- | --- |
 | `swath:task` | what was asked |
-| `swath:model` | name, hash and source of the weights, and the card |
+| `swath:model` | name, hash and source of the weights, `float16` or `float32` as `stored`, and the card |
 | `swath:inputs` | each file that was read, its dates, size and hash |
 | `swath:scene` | arguments of `swath.open`, and what was selected; null where a scene was in memory only |
 | `swath:sensors` | what the scenes were seen by |

@@ -126,8 +126,9 @@ class Prediction:
 
     @cached_property
     def weights(self) -> Mapping[str, str | None]:
-        """Hash and source of the weights."""
-        return {"hash": self._proposed.model.hash, "source": self._source}
+        """Hash and source of the weights, and how they are stored there."""
+        model = self._proposed.model
+        return {"hash": model.hash, "source": self._source, "stored": model.stored}
 
     @cached_property
     def work(self) -> Work:
