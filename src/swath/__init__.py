@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from swath.predict.verify import verify
     from swath.scene.open import open_scene as open
     from swath.scene.scene import Scene
+    from swath.scene.stacking import stack
     from swath.sensors import Band, Sensor
     from swath.train import train
     from swath.train.evaluate import Evaluation, evaluate
@@ -43,6 +44,7 @@ _LAZY = {
     "Scene": ("swath.scene.scene", "Scene"),
     "Band": ("swath.sensors", "Band"),
     "Sensor": ("swath.sensors", "Sensor"),
+    "stack": ("swath.scene.stacking", "stack"),
     "train": ("swath.train", "train"),
     "TrainReport": ("swath.train.report", "TrainReport"),
     "verify": ("swath.predict.verify", "verify"),
@@ -63,6 +65,7 @@ __all__ = [
     "load",
     "open",
     "predict",
+    "stack",
     "train",
     "verify",
 ]

@@ -16,6 +16,7 @@ from odc.geo.geobox import GeoBox
 from swath.errors import OpenError
 from swath.scene.arrays import ArrayReader
 from swath.scene.dates import date_in_name, date_in_tags, dates_of_names, parse_date
+from swath.scene.everywhere import is_everywhere, sources_of_table
 from swath.scene.raster import RasterReader
 from swath.scene.series_table import SUFFIXES as TABLES
 from swath.scene.series_table import is_table, read_table
@@ -117,6 +118,8 @@ def _from_path(text: str, place: str | None, complex_as: str | None, declared: R
                 return found
     if suffix in TABLES and path.is_file() and is_table(path):
         return read_table(path).sources(text)
+    if is_everywhere(path):
+        return sources_of_table(path)
     if path.is_dir():
         return _from_folder(path, place, complex_as)
     return [from_raster(text, place=place, complex_as=complex_as)]

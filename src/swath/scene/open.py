@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -15,17 +15,19 @@ from swath.scene.dates import Date, parse_date
 from swath.scene.gather import gather
 from swath.scene.grouping import Group, by_date
 from swath.scene.identify import find_band
+from swath.scene.open_several import of_several, open_several
 from swath.scene.opened import arguments
 from swath.scene.parts import Part, parts_of, spread_dates
 from swath.scene.plane import Plane
 from swath.scene.scene import Scene
-from swath.sensors import Band, Recognition, Sensor, find_sensor
+from swath.scene.steps import NUMBERED, in_steps
+from swath.sensors import Band, Recognition, find_sensor
 
 
 def open_scene(
     *sources: Any,
-    sensor: str | Sensor | Path | None = None,
-    bands: Sequence[str | int | float | Band] | None = None,
+    sensor: Any = None,
+    bands: Sequence[str | int | float | Band] | Mapping[str, Any] | None = None,
     dates: Sequence[Any] | Any = None,
     grid: GeoBox | str | None = None,
     resampling: str | None = None,
@@ -36,12 +38,15 @@ def open_scene(
     Args:
         sources: paths, URLs, globs, folders, products (`.SAFE`, Landsat folders, their zips), STAC items, collections
             and search results, NetCDF, HDF5 and Zarr stores, xarray objects, or `(array, grid)`. One per band, one per
-            date, or stacks of both.
+            date, or stacks of both. Of several sensors one mapping, `{"s2": "a.tif", "dem": "b.tif"}`: each is opened
+            by itself, and they become one scene by `swath.stack`.
         sensor: name of the sensor and level (`sentinel-2-l2a`), or the path of a sensor file, where the source bears no
-            mark of it.
+            mark of it. Of several sensors a mapping, or a list with one for each source, None for those that tell
+            theirs; `bands` and `dates` are mappings then.
         bands: names of the stored bands in their order, where nothing says what they are; else those wanted, in order.
             Names, common names (`red`), wavelengths in nm, or `swath.Band` objects.
-        dates: one per source (or per band of a single-band series), as text, `datetime` or year.
+        dates: one per source (or per band of a single-band series), as text, `datetime` or year; `numbered`: the layers
+            of a stack are numbered by date, `VV, VH, VV_1, VH_1, elevation`, see `swath.scene.steps`.
         grid: where to bring everything: a GeoBox; None: the grid of the first source (of its finest band). `warp`: for
             files with only ground control points or RPCs, a north-up grid through them; `pixels`: their bare pixels.
         resampling: GDAL's name of the resampling for sources on other grids; None: fitted to the kind of data.
@@ -55,6 +60,8 @@ def open_scene(
         SensorError: unknown sensor, band, or way in which its numbers are stored.
         GridError: sources cannot be brought onto one grid.
     """
+    if of_several(sources, sensor):
+        return open_several(sources, sensor, bands, dates, grid, complex)
     if not sources:
         raise OpenError("nothing to open: give at least one path, URL, STAC or xarray object, or (array, grid)")
     if isinstance(grid, str) and grid not in ("warp", "pixels"):
@@ -62,18 +69,21 @@ def open_scene(
     if complex not in (None, "amplitude", "intensity"):
         raise OpenError(f"complex={complex!r}: give 'amplitude' or 'intensity'")
     place = grid if isinstance(grid, str) else None
+    if isinstance(bands, Mapping) or isinstance(dates, Mapping):
+        raise OpenError('bands= and dates= by sensor go with sources by sensor, swath.open({"s2": PATH, "s1": PATH})')
     wanted = [bands] if isinstance(bands, str | int | float | Band) else None if bands is None else list(bands)
-    given = _as_list(dates)
+    numbered = isinstance(dates, str) and dates == NUMBERED
+    given = None if numbered else _as_list(dates)
     declared = None if sensor is None else find_sensor(sensor)
     found = [one for source in sources for one in gather(source, place=place, complex_as=complex, declared=declared)]
-    found = spread_dates(found, given, wanted)
+    found = [step for one in found for step in in_steps(one)] if numbered else spread_dates(found, given, wanted)
     listed = len(found) == len(sources) or not any(isinstance(one, str | Path) for one in sources)
     parts = parts_of(found, declared, wanted, in_order=listed)
     groups = by_date(parts, given)
     target = grid if isinstance(grid, GeoBox) else _finest(groups[0].parts)
     scene = _assemble(groups, target, resampling, wanted)
     given_as = {"sensor": sensor, "bands": bands, "grid": grid, "resampling": resampling, "complex": complex}
-    return replace(scene, source=arguments(sources, given, **given_as))
+    return replace(scene, source=arguments(sources, NUMBERED if numbered else given, **given_as))
 
 
 def _as_list(dates: Any) -> list[Date] | None:

@@ -24,7 +24,9 @@ if TYPE_CHECKING:
     from swath.scene.scene import Scene
 
 
-def arguments(sources: Sequence[Any], dates: Sequence[np.datetime64] | None, **given: Any) -> dict[str, Any] | None:
+def arguments(
+    sources: Sequence[Any], dates: Sequence[np.datetime64] | str | None, **given: Any
+) -> dict[str, Any] | None:
     """The arguments of `swath.open` as plain data; None where one of them lives in memory only.
 
     Args:
@@ -33,7 +35,8 @@ def arguments(sources: Sequence[Any], dates: Sequence[np.datetime64] | None, **g
         given: the other arguments.
     """
     named = [_address(source) for source in sources]
-    plain: dict[str, Any] = {"dates": None if dates is None else [str(date) for date in dates]}
+    told = dates if dates is None or isinstance(dates, str) else [str(date) for date in dates]
+    plain: dict[str, Any] = {"dates": told}
     for key, value in given.items():
         plain[key] = _plain(value)
         if plain[key] is None and value is not None:
@@ -75,11 +78,23 @@ def is_local(text: str) -> bool:
 
 def story(scene: Scene, folder: Path) -> dict[str, Any] | None:
     """How a scene came to be, as plain data with paths relative to `folder`; None where it lives in memory only."""
+    past = _past(scene)
+    return None if past is None else _elsewhere(past, lambda path: relative_to(path, folder))
+
+
+def stack_arguments(scenes: Sequence[Scene], names: Sequence[str], grid: GeoBox | None) -> dict[str, Any] | None:
+    """The arguments of `swath.stack` as plain data; None where one of the scenes lives in memory only."""
+    pasts = [_past(one) for one in scenes]
+    return None if None in pasts else {"stack": pasts, "names": list(names), "grid": _plain(grid)}
+
+
+def _past(scene: Scene) -> dict[str, Any] | None:
+    """How a scene came to be, with absolute paths."""
     if scene.source is None:
         return None
     rows, columns = ([start, start + size] for start, size in zip(scene.origin, scene.grid.shape, strict=True))
     return {
-        "open": _moved(scene.source, lambda path: relative_to(path, folder)),
+        "open": dict(scene.source),
         "select": {
             "bands": [band.name for band in scene.bands],
             "dates": list(scene.names),
@@ -97,34 +112,65 @@ def reopened(told: Mapping[str, Any], folder: Path) -> Scene:
         SensorError: a source holds other bands.
         GridError: a source has another size.
     """
+    return _again(
+        _elsewhere(told, lambda path: os.path.normpath(os.path.join(folder, path)) if is_local(path) else path)
+    )
+
+
+def _again(told: Mapping[str, Any]) -> Scene:
+    """The scene that a story with paths of this machine tells of; see `reopened`."""
     import shapely
 
-    from swath.scene.open import open_scene
-
-    given = _moved(told["open"], lambda path: os.path.normpath(os.path.join(folder, path)) if is_local(path) else path)
-    grid, bands = given["grid"], given["bands"]
-    if isinstance(grid, Mapping):
-        grid = GeoBox(tuple(grid["shape"]), Affine(*grid["affine"]), grid["crs"])
-    if isinstance(bands, list | Mapping):
-        listed = bands if isinstance(bands, list) else [bands]
-        bands = [Band.model_validate(one["band"]) if isinstance(one, Mapping) else one for one in listed]
-    rest = {key: value for key, value in given.items() if key not in ("sources", "grid", "bands")}
-    scene = open_scene(*given["sources"], grid=grid, bands=bands, **rest)
-    select = told["select"]
+    given, select = told["open"], told["select"]
+    scene = _stacked_again(given) if "stack" in given else _opened_again(given)
     if [band.name for band in scene.bands] != select["bands"]:
         scene = scene.select(bands=select["bands"])
     if list(scene.names) != select["dates"]:
         lacking = [name for name in select["dates"] if scene.names.count(name) != 1]
         if lacking:
-            raise OpenError(f"{given['sources'][0]}: there is not exactly one date {lacking[0]} among {scene.names}")
+            raise OpenError(f"{_first_source(given)}: there is not exactly one date {lacking[0]} among {scene.names}")
         scene = scene.select(dates=[scene.names.index(name) for name in select["dates"]])
     rows, columns = (slice(*span) for span in select["window"])
     outline = None if select["outline"] is None else shapely.from_wkt(select["outline"])
     return replace(scene.select(window=(rows, columns)), outline=outline)
 
 
+def _opened_again(given: Mapping[str, Any]) -> Scene:
+    from swath.scene.open import open_scene
+
+    bands = given["bands"]
+    if isinstance(bands, list | Mapping):
+        listed = bands if isinstance(bands, list) else [bands]
+        bands = [Band.model_validate(one["band"]) if isinstance(one, Mapping) else one for one in listed]
+    rest = {key: value for key, value in given.items() if key not in ("sources", "grid", "bands")}
+    return open_scene(*given["sources"], grid=_grid_again(given["grid"]), bands=bands, **rest)
+
+
+def _stacked_again(given: Mapping[str, Any]) -> Scene:
+    from swath.scene.stacking import stack
+
+    scenes = [_again(one) for one in given["stack"]]
+    return stack(*scenes, names=given["names"], grid=_grid_again(given["grid"]))
+
+
+def _grid_again(grid: Any) -> Any:
+    return GeoBox(tuple(grid["shape"]), Affine(*grid["affine"]), grid["crs"]) if isinstance(grid, Mapping) else grid
+
+
+def _first_source(given: Mapping[str, Any]) -> Any:
+    return _first_source(given["stack"][0]["open"]) if "stack" in given else given["sources"][0]
+
+
+def _elsewhere(told: Mapping[str, Any], move: Any) -> dict[str, Any]:
+    """A story with its paths moved."""
+    return {**told, "open": _moved(told["open"], move)}
+
+
 def _moved(given: Mapping[str, Any], move: Any) -> dict[str, Any]:
     moved = dict(given)
+    if "stack" in given:
+        moved["stack"] = [_elsewhere(one, move) for one in given["stack"]]
+        return moved
     moved["sources"] = [move(path) if is_local(path) else path for path in given["sources"]]
     sensor = given.get("sensor")
     if sensor is not None and ("/" in sensor or os.path.isfile(sensor)):

@@ -86,13 +86,16 @@ class Reader(Protocol):
 
 
 class Picked:
-    """Some bands of a reader, as a reader; without their names where `named` is False."""
+    """Some bands of a reader, as a reader; without their names where `named` is False, or with others."""
 
-    def __init__(self, source: Reader, indexes: Sequence[int], *, named: bool = True) -> None:
+    def __init__(self, source: Reader, indexes: Sequence[int], *, named: bool | Sequence[str | None] = True) -> None:
         self._source, self._indexes = source, list(indexes)
         self.name, self.grid, self.tags = source.name, source.grid, source.tags
         stored = [source.stored[i] for i in self._indexes]
-        self.stored = tuple(stored if named else [replace(one, description=None) for one in stored])
+        if named is not True:
+            names = [None] * len(stored) if named is False else list(named)
+            stored = [replace(one, description=name) for one, name in zip(stored, names, strict=True)]
+        self.stored = tuple(stored)
 
     def read(
         self, window: Roi, indexes: Sequence[int], shape: tuple[int, int] | None = None

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     import xarray as xr
 
     from swath.scene.registration import Shift
+    from swath.scene.stacking import Stacked
 
 BandKey = str | int | float
 """A band's name, alias or common name; or a wavelength in nm."""
@@ -42,6 +43,7 @@ class Scene:
         origin: `(row, column)` of this scene's first pixel in the scene it was cut from.
         outline: geometry in the grid's CRS outside of which pixels are invalid, or None.
         source: the arguments of `swath.open` that made it, as plain data; None where they live in memory only.
+        stacked: the sensors that `swath.stack` made it from; empty where it was opened as one.
     """
 
     grid: GeoBox
@@ -54,6 +56,7 @@ class Scene:
     origin: tuple[int, int] = (0, 0)
     outline: Any = None
     source: Mapping[str, Any] | None = field(default=None, compare=False)
+    stacked: tuple[Stacked, ...] = ()
 
     @property
     def sensor(self) -> Recognition | None:
