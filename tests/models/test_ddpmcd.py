@@ -106,20 +106,51 @@ def test_the_diffusion_network_stays_as_it_is() -> None:
 
 def test_noise_is_learnt_to_be_found() -> None:
     torch.manual_seed(0)
-    network = find("ddpmcd").build(in_channels=2, frozen=False, **SMALL).train().diffusion
-    assert float(network.levels[0]) == 1
-    assert float(network.levels[-1]) < 0.01, "nothing is left at last"
+    network = find("ddpmcd").build(in_channels=2, pretraining=True, **SMALL).train()
+    assert float(network.diffusion.levels[0]) == 1
+    assert float(network.diffusion.levels[-1]) < 0.01, "nothing is left at last"
     images = torch.linspace(-1, 1, 16).expand(4, 2, 16, 16)
     steps = torch.optim.Adam(network.parameters(), 1e-3)
     errors = []
     for _ in range(40):
-        error = network.error(images)
+        error = network(images).mean()
         steps.zero_grad()
         error.backward()
         steps.step()
         errors.append(error.item())
     assert sum(errors[-5:]) < 0.7 * sum(errors[:5])
     assert all(one.grad is not None for one in network.parameters())
+
+
+def test_errors_are_of_the_same_noise_each_time_but_in_training() -> None:
+    torch.manual_seed(0)
+    network = find("ddpmcd").build(in_channels=2, pretraining=True, **SMALL).eval()
+    images = torch.rand(2, 2, 18, 30) * 2 - 1
+    with torch.inference_mode():
+        errors = network(images)
+        assert errors.shape == (2, 1, 18, 30)
+        assert torch.equal(network(images), errors)
+        torch.testing.assert_close(network(images[1:]), errors[1:])
+        network.train()
+        torch.manual_seed(1)
+        drawn = network(images)
+        assert not torch.equal(network(images), drawn)
+        torch.manual_seed(1)
+        assert torch.equal(network(images), drawn), "noise and dropout follow from the seed"
+
+
+def test_who_finds_no_noise_has_an_error_of_1() -> None:
+    network = find("ddpmcd").build(pretraining=True, **SMALL).eval()
+    torch.nn.init.zeros_(network.diffusion.denoise_fn.final_conv.block[3].weight)
+    torch.nn.init.zeros_(network.diffusion.denoise_fn.final_conv.block[3].bias)
+    with torch.inference_mode():
+        assert network(torch.rand(1, 3, 64, 64)).mean().item() == pytest.approx(1, abs=0.03)
+
+
+def test_the_release_of_the_diffusion_network_loads_alone() -> None:
+    donor = find("ddpmcd").build(**SMALL).diffusion.state_dict()
+    network = load_official("ddpmcd", {**donor, "betas": torch.zeros(2000)}, pretraining=True, **SMALL)
+    assert all(torch.equal(one, donor[key]) for key, one in network.diffusion.state_dict().items())
 
 
 def test_what_does_not_fit_is_refused() -> None:

@@ -133,6 +133,7 @@ def made(entry: Entry, task: Task, card: Card) -> Model:
         "semantic-change": Output(kind="semantic-change", classes=labels),
         "classification": Output(kind="labels", classes=labels),
         "regression": Output(kind="values", layers=(Layer(name="height", units="metre"),)),
+        "pretraining": Output(kind="values", layers=(Layer(name="error", units="1"),)),
     }
     dates = DatesRule(min=2, max=2, given=given) if "change" in task else DatesRule()
     for_task = card.with_(

@@ -27,7 +27,7 @@ _SIDE = 224
 _MOST = 8
 """Blocks along a side."""
 _ROWS = 1024
-_OF_PIXELS = ("segmentation", "change", "semantic-change", "regression")
+_OF_PIXELS = ("segmentation", "change", "semantic-change", "regression", "pretraining")
 
 
 @dataclass(frozen=True, eq=False)
@@ -90,8 +90,9 @@ class BlockLabel:
 def in_blocks(found: Found, asked: Asked) -> Found:
     """The items, cut into blocks where there are so few that no places could be held out.
 
-    Cut are images with labels of pixels, if they are fewer than four and at least two blocks wide and high; blocks
-    without a label are left out. Where the folder parts them, only those to train are cut, if there are none to tune.
+    Cut are images with labels of pixels, and such as are to be learnt from without labels, if they are fewer than four
+    and at least two blocks wide and high; blocks of which a label says nothing are left out. Where the folder parts
+    them, only those to train are cut, if there are none to tune.
     """
     if found.parts:
         few = {name for name, part in found.parts.items() if part == "train" and "val" not in found.parts.values()}
@@ -103,8 +104,9 @@ def in_blocks(found: Found, asked: Asked) -> Found:
     notes: list[str] = []
     parts = dict(found.parts)
     for item in found.items:
-        grid = _grid(item, asked) if item.name in few else None
-        blocks = [] if item.label is None or grid is None else list(_blocks(item, item.label, grid))
+        grid = _grid(item, asked) if item.name in few and item.within is None else None
+        bare = item.label is None and found.task != "pretraining"
+        blocks = [] if bare or grid is None else list(_blocks(item, grid))
         made += blocks or [item]
         if grid is not None and blocks:
             if (part := parts.pop(item.name, None)) is not None:
@@ -127,7 +129,7 @@ def _grid(item: Item, asked: Asked) -> GeoBox | None:
         return None
 
 
-def _blocks(item: Item, whole: Label, grid: GeoBox) -> Iterator[Item]:
+def _blocks(item: Item, grid: GeoBox) -> Iterator[Item]:
     rows, columns = (min(_MOST, side // _SIDE) for side in grid.shape)
     if min(rows, columns) < 2:
         return
@@ -135,11 +137,12 @@ def _blocks(item: Item, whole: Label, grid: GeoBox) -> Iterator[Item]:
     for top, bottom in _ends(grid.shape.y, rows):
         for left, right in _ends(grid.shape.x, columns):
             window = Window(left, top, right - left, bottom - top)
-            label = BlockLabel(whole, grid, window)
-            if label.is_anywhere:
-                name = f"{item.name}_{top:0{digits}d}_{left:0{digits}d}"
+            label = None if item.label is None else BlockLabel(item.label, grid, window)
+            if label is None or label.is_anywhere:
+                at = f"{top:0{digits}d}_{left:0{digits}d}"
+                name, place = f"{item.name}_{at}", f"{item.place if item.label is None else item.name}_{at}"
                 before = None if item.before is None else BlockLabel(item.before, grid, window)
-                yield replace(item, name=name, label=label, place=name, window=window, before=before)
+                yield replace(item, name=name, label=label, place=place, window=window, before=before)
 
 
 def _ends(side: int, count: int) -> list[tuple[int, int]]:

@@ -99,7 +99,7 @@ def _looked_at(height: int, width: int) -> tuple[int, int] | None:
 def _label(data: Dataset, item: Item, scene: Scene) -> tuple[str | None, float, Mapping[int, int]]:
     """What is wrong with the label, share of unlabelled pixels, counts of classes."""
     if item.label is None:
-        return None, 1.0, {}
+        return None, 0.0 if data.task == "pretraining" else 1.0, {}
     height, width = scene.shape[2:]
     rows = height if height * width <= _WHOLE else max(1, _WHOLE // width)
     bare = 0.0

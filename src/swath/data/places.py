@@ -41,7 +41,8 @@ def named_places(items: Sequence[Item]) -> tuple[tuple[Item, ...], str]:
 
     Numbered map tiles are neighbours in space; tiles cut from one scene share what stands before their offsets or
     numbers; a run of numbers is cut into blocks of consecutive ones. Of images with one class each, every class is
-    looked at by itself, since its name is no place.
+    looked at by itself, since its name is no place. Images without labels are called by the place that they have, which
+    several dates may share.
     """
     by_class: dict[int | None, list[int]] = defaultdict(list)
     for at, item in enumerate(items):
@@ -49,8 +50,11 @@ def named_places(items: Sequence[Item]) -> tuple[tuple[Item, ...], str]:
     places: dict[int, str] = {}
     how: Counter[str] = Counter()
     for members in by_class.values():
-        made, words = _of_names([items[at].name for at in members])
-        places.update(zip(members, made, strict=True))
+        called = [items[at].place if items[at].label is None else items[at].name for at in members]
+        names = list(dict.fromkeys(called))
+        made, words = _of_names(names)
+        place_of = dict(zip(names, made, strict=True))
+        places |= {at: place_of[name] for at, name in zip(members, called, strict=True)}
         how[words] += 1
     return tuple(replace(item, place=places[at]) for at, item in enumerate(items)), how.most_common(1)[0][0]
 

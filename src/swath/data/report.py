@@ -119,7 +119,7 @@ class Report:
         used = "" if len(self.keep) == self.items else f", of which {len(self.keep)} can be used"
         if self.published:
             yield "set", self.published
-        yield "labels", f"{self.task}, arranged as {self.layout}"
+        yield "labels", f"{'none, for ' if self.task == 'pretraining' else ''}{self.task}, arranged as {self.layout}"
         yield "items", f"{self.items}{used}"
         yield "places", f"{self.places}, by {self.placing}"
         if set(self.dates) != {1}:

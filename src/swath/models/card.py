@@ -40,7 +40,10 @@ __all__ = [
     "TileRule",
 ]
 
-Task = Literal["classification", "segmentation", "change", "semantic-change", "detection", "regression", "embedding"]
+Task = Literal[
+    "classification", "segmentation", "change", "semantic-change", "detection", "regression", "embedding", "pretraining"
+]
+"""`pretraining` learns from images alone: what comes out of it is a beginning for networks of other tasks."""
 TASKS: tuple[str, ...] = get_args(Task)
 
 _KINDS: dict[str, tuple[Kind, ...]] = {
@@ -51,6 +54,7 @@ _KINDS: dict[str, tuple[Kind, ...]] = {
     "detection": ("boxes",),
     "regression": ("values",),
     "embedding": ("embedding",),
+    "pretraining": ("values",),
 }
 
 

@@ -74,7 +74,7 @@ class Entry:
         A network for change and nothing else takes `(before, after)`, and `in_channels` are the bands of either; those
         of one for series are the bands of a date.
         """
-        pairs = all("change" in task for task in self.tasks)
+        pairs = all("change" in task for task in self.tasks if task != "pretraining" or len(self.tasks) == 1)
         return "in_channels" in self.arguments and not self.series and not pairs
 
     def build(self, **config: Any) -> nn.Module:

@@ -21,7 +21,7 @@ MLM = "https://stac-extensions.github.io/mlm/v1.4.0/schema.json"
 CLASSIFICATION = "https://stac-extensions.github.io/classification/v2.0.0/schema.json"
 CARD = "swath:card"
 
-# The extension's schema knows no word for change; the card itself says it.
+# The extension's schema knows no word for change, nor for learning from images alone; the card itself says it.
 _TASKS = {
     "classification": "scene-classification",
     "segmentation": "semantic-segmentation",
@@ -30,6 +30,7 @@ _TASKS = {
     "detection": "object-detection",
     "regression": "regression",
     "embedding": "similarity-search",
+    "pretraining": "generative",
 }
 
 

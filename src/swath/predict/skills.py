@@ -27,6 +27,20 @@ def is_fitted(model: Model | str | Path) -> bool:
     return name in registry.names() and registry.find(name).fitted
 
 
+def refuse_pretrained(model: Model) -> None:
+    """Say what to do with a model that has learnt from images alone.
+
+    Raises:
+        PredictError: it is one.
+    """
+    if all(card.task == "pretraining" for card in model.cards):
+        name = model.source or f"{model.card.name}.swath"
+        raise PredictError(
+            f"{name} has learnt from images alone and makes no map; train a network from it first: "
+            f"swath train LABELS --from {name} -o mine.swath"
+        )
+
+
 def meant(
     model: Model | str | Path,
     task: str | None,
@@ -41,6 +55,7 @@ def meant(
 
     Raises:
         CardError: there is no such model.
+        PredictError: it makes no map.
         SwathError: see `fitting_skill` and `swath.models.fit`.
     """
     if not isinstance(model, Model):
@@ -55,6 +70,7 @@ def meant(
             model = fit(name, whole)
         else:
             model = registry.load(name)
+    refuse_pretrained(model)
     tasks = {card.task for card in model.cards}
     if task in ("change", "semantic-change") and task not in tasks and "segmentation" in tasks:
         names = [card.name for card in model.cards if card.task == "segmentation"]

@@ -124,6 +124,11 @@ def open_product(
     ]
 
 
+def is_product(folder: str | os.PathLike[str]) -> bool:
+    """Whether a folder is a product by itself, as a `.SAFE` is."""
+    return Path(folder).is_dir() and bool(_products_at(os.fspath(folder), look_below=False))
+
+
 def _products_at(path: str, *, look_below: bool = True) -> list[tuple[_Tree, _Layout, str | None]]:
     """Trees with one product each, their layouts, and their metadata files."""
     if "://" in path or path.startswith("/vsi"):

@@ -14,6 +14,7 @@ Scores are numbers from 0 (bad) to 1 but for those that have units; NaN where th
 | several classes at once | `mean_iou mean_f1 mean_precision mean_recall accuracy ece`, and per class |
 | `semantic-change` | see `swath.tasks.metrics_of_transitions` |
 | `values` | `rmse mae bias r2`, and `rmse/NAME ...` where there are several layers |
+| `values` of pretraining | `error` |
 """
 
 from __future__ import annotations

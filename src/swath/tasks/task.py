@@ -133,6 +133,7 @@ class TrainedTask(Task, Protocol):
         | classification | position, int64 `[B]`; several classes at once: float32 `[B, K]` of 0, 1 and NaN |
         | regression | standardised values, float32 `[B, N, H, W]` or `[B, N]` |
         | semantic change | change, class before, class after: int64 `[B, 3, H, W]` |
+        | pretraining | 0 where anything was seen, float32 `[B, 1, H, W]` |
 
         Raises:
             TrainError: a label does not fit its image.
@@ -183,6 +184,7 @@ def task_for(card: Card) -> Task:
     from swath.tasks.change import Change
     from swath.tasks.classification import Classification
     from swath.tasks.embedding import Embedding
+    from swath.tasks.pretraining import Pretraining
     from swath.tasks.regression import Regression
     from swath.tasks.segmentation import Segmentation
     from swath.tasks.semantic_change import SemanticChange
@@ -201,6 +203,8 @@ def task_for(card: Card) -> Task:
             return Regression(output.layers)
         case "embedding":
             return Embedding()
+        case "pretraining":
+            return Pretraining(output.layers)
         case other:
             raise PredictError(
                 f"{card.name} is made for {other}, whose answers are no map of pixels; it cannot be predicted yet"

@@ -36,7 +36,8 @@ def train(
     `swath.train.files`. Ctrl-C or SIGTERM ends after the step that is under way, and `resume=True` goes on.
 
     Args:
-        folder: labelled images in any layout that `swath.data.open` knows, or a recipe file (YAML).
+        folder: labelled images in any layout that `swath.data.open` knows, or a recipe file (YAML). For the task
+            `pretraining` any images: what comes out is a beginning for other trainings, by `start=`.
         task: one of `swath.models.TASKS`; None: as the labels say.
         network: registered name; None: as the recipe says, else `unet`. With `start=` it need not be said.
         out: the model's file, ending in `.swath`.

@@ -16,6 +16,7 @@ from swath.models.model import Model
 from swath.models.needs import TileRule
 from swath.models.strict import LoadReport, load_strict
 from swath.train.light import with_light
+from swath.train.pretrained import begin_pretrained, encoder_name
 from swath.train.recipe import Recipe
 
 if TYPE_CHECKING:
@@ -23,6 +24,8 @@ if TYPE_CHECKING:
 
 _MAP = "land"
 """The argument of a network that takes a map of the first date."""
+_BY_DATA = ("in_channels", "classes", "pretraining")
+"""Arguments of builders that the data say anew."""
 _CONTEXT = ("wavelengths", "days", "gsd", "task", "classes")
 
 
@@ -40,6 +43,8 @@ def begin(recipe: Recipe, drafts: Sequence[Card]) -> Model:
     source = None if recipe.start is None else registry.load(recipe.start)
     spec = NetworkSpec(name=recipe.network, config=recipe.options) if source is None else _spec_of(source, recipe)
     entry = registry.find(spec.name)
+    if len({card.task == "pretraining" for card in drafts}) > 1:
+        raise TrainError("pretraining goes by itself; train what follows in a second run, from its file: start=")
     if entry.fitted:
         raise TrainError(
             f"{entry.name} learns nothing from labels, it is fitted to each scene: swath predict --model {entry.name}; "
@@ -55,7 +60,11 @@ def begin(recipe: Recipe, drafts: Sequence[Card]) -> Model:
         drafts = [_given(card, "channels") for card in drafts]
     network = entry.build(**_from_cards(entry, drafts), **spec.config).eval()  # it is run on empty tiles
     cards = [_settled(network, card.with_(architecture=entry.title), entry.stacks) for card in drafts]
-    report = None if source is None else _taken_over(network, cards[0], source)
+    report = None
+    if source is not None and source.card.task == "pretraining":
+        cards, report = begin_pretrained(network, cards, source)
+    elif source is not None:
+        report = _taken_over(network, cards[0], source)
     kept = {
         key: value for key, value in (_from_cards(entry, cards) | spec.config).items() if key not in entry.transient
     }
@@ -72,22 +81,24 @@ def freeze_encoder(network: nn.Module) -> list[nn.Parameter]:
         The parameters that are still learnt.
 
     Raises:
-        TrainError: the network has no part of that name.
+        TrainError: the network has no such part.
     """
-    parts = dict(network.named_children())
-    if "encoder" not in parts:
-        raise TrainError(f"the network has no part called encoder to freeze; it has {', '.join(parts)}")
-    parts["encoder"].requires_grad_(False).eval()
+    parts, name = dict(network.named_children()), encoder_name(network)
+    if name not in parts:
+        raise TrainError(f"the network has no part called {name} to freeze; it has {', '.join(parts)}")
+    parts[name].requires_grad_(False).eval()
     return [parameter for parameter in network.parameters() if parameter.requires_grad]
 
 
 def _spec_of(source: Model, recipe: Recipe) -> NetworkSpec:
-    """The network of the source; what data say is left out."""
+    """The network of the source; what data say is left out. Another one may begin with what was pretrained."""
     if source.spec is None:
         raise TrainError(f"{recipe.start} is a network of one's own, which is not registered; name one that is")
     if "network" in recipe.model_fields_set and recipe.network != source.spec.name:
+        if source.card.task == "pretraining":
+            return NetworkSpec(name=recipe.network, config=recipe.options)
         raise TrainError(f"{recipe.start} is a {source.spec.name}, not a {recipe.network}; leave out network=")
-    config = {key: value for key, value in source.spec.config.items() if key not in ("in_channels", "classes")}
+    config = {key: value for key, value in source.spec.config.items() if key not in _BY_DATA}
     return NetworkSpec(name=source.spec.name, config=config | recipe.options)
 
 
@@ -111,6 +122,8 @@ def _from_cards(entry: registry.Entry, cards: Sequence[Card]) -> dict[str, Any]:
                 "a network that takes bands and classes by name, such as stsun-tiny"
             )
         said[key] = next(iter(by_card.values()))
+    if "pretraining" in entry.arguments:
+        said["pretraining"] = cards[0].task == "pretraining"
     if "wavelengths" in entry.arguments and cards[0].inputs[0].bands:
         said["wavelengths"] = [centre_nm(band) for band in cards[0].inputs[0].bands]
     return said

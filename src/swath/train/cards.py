@@ -15,6 +15,8 @@ from swath.models.needs import CardBand, DatesRule, GsdRule, Input, TileRule
 from swath.train.recipe import Recipe
 from swath.train.sets import LabelledSet
 
+_NO_MAP = "learnt from images alone and makes no map; train from it: swath train LABELS --from FILE -o MINE.swath"
+
 
 def draft(one: LabelledSet, recipe: Recipe) -> Card:
     """What a network for this set needs and gives; how dates reach it is settled once the network is there.
@@ -50,7 +52,7 @@ def draft(one: LabelledSet, recipe: Recipe) -> Card:
         ),
         licence=recipe.licence,
         recipe=recipe.to_yaml(portable=True),
-        notes=(*said.notes, f"split {one.split.how}: {_sizes(one)}"),
+        notes=(*said.notes, *((_NO_MAP,) if task == "pretraining" else ()), f"split {one.split.how}: {_sizes(one)}"),
     )
 
 
@@ -70,6 +72,8 @@ def _output(task: Task, one: LabelledSet) -> Output:
         if values is None:
             raise TrainError(f"{one.dataset.name}: the labels are not values; say task='segmentation'")
         return Output(kind="values", layers=(Layer(name="value", units="1", mean=values.mean, std=values.std),))
+    if task == "pretraining":
+        return Output(kind="values", layers=(Layer(name="error", units="1"),))
     if task == "classification":
         several = isinstance(one.dataset.sample(one.train[0], np.s_[0:1, 0:1]).target, np.ndarray)
         return Output(kind="labels", classes=labels, activation="sigmoid" if several else "softmax")

@@ -22,7 +22,7 @@ from swath.data import open as open_data
 from swath.errors import MatchError, SwathError, TrainError
 from swath.models.model import Model
 from swath.models.registry import load
-from swath.predict.skills import fitting_skill, is_fitted, meant
+from swath.predict.skills import fitting_skill, is_fitted, meant, refuse_pretrained
 from swath.scene.look_pixels import make_picture, nearest_pixels
 from swath.scene.write.atomic import check_target
 from swath.tasks import trained_task
@@ -104,6 +104,7 @@ def evaluate(
         model = _of_some_scene(method, dataset, settle)
     else:
         model = model if isinstance(model, Model) else load(os.fspath(model))
+        refuse_pretrained(model)
         only = model.task if len({card.task for card in model.cards}) == 1 else None
         dataset = _opened(data, task or only, open_with)
     model, classes = _skill(model, dataset, match_classes, settle)

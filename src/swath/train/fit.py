@@ -173,6 +173,9 @@ def _measure(skills: Sequence[Skill], out: Path, say: Callable[[str], object]) -
     for skill, card in zip(skills, model.cards, strict=True):
         say(f"{card.name}: how far it sees")
         cards.append(card.with_(field=model.skill(card.name).probe_field(skill.images())))
+        if card.task == "pretraining":  # it makes no map
+            cards.append(card)
+            continue
     replace(model, card=cards[0], others=tuple(cards[1:])).save(out)
 
 

@@ -16,7 +16,7 @@ from swath.errors import SwathWarning, TrainError
 from swath.train.recipe import Part, SetRecipe
 from swath.train.statistics import Statistics, look_through
 
-TRAINED = ("segmentation", "change", "semantic-change", "classification", "regression")
+TRAINED = ("segmentation", "change", "semantic-change", "classification", "regression", "pretraining")
 
 
 @dataclass(frozen=True, eq=False)

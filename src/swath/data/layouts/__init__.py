@@ -109,7 +109,10 @@ def recognise(folder: Path, asked: Asked) -> tuple[str, Found]:
     of_task = "" if asked.task is None else f" for task {asked.task!r}"
     if asked.layout is not None:
         raise DataError(f"{folder}: is not arranged as {asked.layout!r}{of_task}; leave out layout= to try all")
-    raise DataError(f"{folder}: is arranged in no known way{of_task} ({listing(_own())}); it holds {held(folder)}")
+    bare = "; images without labels are for task='pretraining'" if asked.task is None else ""
+    raise DataError(
+        f"{folder}: is arranged in no known way{of_task} ({listing(_own())}); it holds {held(folder)}{bare}"
+    )
 
 
 _Readers = Mapping[str, Callable[[], Found | None]]

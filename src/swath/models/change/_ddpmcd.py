@@ -3,19 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Self
+from typing import ClassVar, Self
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from swath.models.change._denoising import laid, patterns
 from swath.models.change._diffusion import Diffusion, UNet
-from swath.models.strict import load_strict
-from swath.models.weights import read_state
 from swath.nn.padding import to_multiple
 
-_PATTERN = 256
-"""Side in px of the noise that is repeated over the tile."""
 _CLASSIFIER = 64
 
 
@@ -119,6 +116,7 @@ class Head(nn.Module):
 class DDPMCD(nn.Module):
     """The network; see `ddpmcd.ddpmcd`."""
 
+    encoder_name: ClassVar[str] = "diffusion"
     steps: Tensor
     noise: Tensor
 
@@ -141,10 +139,7 @@ class DDPMCD(nn.Module):
         widths = self.diffusion.denoise_fn.widths
         self.stride = 2 ** (len(widths) - 1)
         self.head = Head(widths[::-1], len(steps), classes, released=released)
-        pattern = torch.randn(
-            (len(steps), in_channels, _PATTERN, _PATTERN), generator=torch.Generator("cpu").manual_seed(0), device="cpu"
-        )
-        self.register_buffer("noise", pattern, persistent=False)
+        self.register_buffer("noise", patterns(len(steps), in_channels), persistent=False)
         self.register_buffer("steps", torch.tensor(tuple(steps), device="cpu"), persistent=False)
 
     def train(self, mode: bool = True) -> Self:
@@ -165,25 +160,19 @@ class DDPMCD(nn.Module):
 
     def _features(self, image: Tensor) -> list[Tensor]:
         """Of each scale, coarse to fine; those of all strengths of noise one after another along the channels."""
-        height, width = image.shape[-2:]
         found = []
         for step, pattern in zip(self.steps, self.noise, strict=True):
             many = step.repeat(len(image))
             if self.released:
                 level, noise = self.diffusion.drawn(many), torch.randn_like(image)
             else:
-                whole = pattern.repeat(1, -(-height // _PATTERN), -(-width // _PATTERN))[:, :height, :width]
-                level, noise = self.diffusion.levels[many], whole.to(image.dtype).expand_as(image)
+                level, noise = self.diffusion.levels[many], laid(pattern, image)
             found.append(self.diffusion.features(image, level, noise))
         return [torch.cat(maps, 1) for maps in zip(*found, strict=True)]
 
     def load_diffusion(self, path: str) -> None:
-        """Take the diffusion network from a weight file of the release, whose schedule of noise is known."""
-        named = self.from_release(read_state(path))
-        start = "diffusion."
-        load_strict(
-            self.diffusion, {key.removeprefix(start): one for key, one in named.items() if key.startswith(start)}
-        )
+        """See `Diffusion.load`."""
+        self.diffusion.load(path)
 
     def from_release(self, state: Mapping[str, Tensor]) -> dict[str, Tensor]:
         """The release's weights, of its two files together, without the schedule of noise."""

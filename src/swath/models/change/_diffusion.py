@@ -9,8 +9,12 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from swath.models.strict import load_strict
+from swath.models.weights import read_state
+
 _GROUPS = 32
-_STRENGTHS = 2000
+STRENGTHS = 2000
+"""Steps from an image to nothing but noise."""
 _WEAKEST, _STRONGEST = 1e-6, 1e-2
 """Noise that is added at the first and at the last step: variance."""
 
@@ -211,7 +215,7 @@ class Diffusion(nn.Module):
     def __init__(self, network: UNet) -> None:
         super().__init__()
         self.denoise_fn = network
-        betas = torch.linspace(_WEAKEST, _STRONGEST, _STRENGTHS, dtype=torch.float64, device="cpu")
+        betas = torch.linspace(_WEAKEST, _STRONGEST, STRENGTHS, dtype=torch.float64, device="cpu")
         left = torch.cat([torch.ones(1, dtype=torch.float64, device="cpu"), (1 - betas).cumprod(0)]).sqrt()
         self.register_buffer("levels", left.float(), persistent=False)
 
@@ -220,15 +224,27 @@ class Diffusion(nn.Module):
         before, at = self.levels[steps - 1], self.levels[steps]
         return before + (at - before) * torch.rand(len(steps), device=steps.device)
 
-    def error(self, image: Tensor) -> Tensor:
-        """What the network is trained by: mean squared error of the noise that it finds, at random strengths.
+    def error(self, image: Tensor, level: Tensor, noise: Tensor) -> Tensor:
+        """How far the noise that the network finds is from that which is in: squares, their mean over the bands.
+
+        Of a network that finds none it is 1 on average.
 
         Args:
-            image: `[B, C, H, W]` in -1 to 1, H and W multiples of its stride.
+            image: `[B, C, H, W]`, H and W multiples of its stride.
+            level: how much of it is left, `[B]`.
+            noise: of its shape.
+
+        Returns:
+            float32 `[B, 1, H, W]`.
         """
-        level = self.drawn(torch.randint(1, _STRENGTHS + 1, (len(image),), device=image.device))
-        noise = torch.randn_like(image)
-        return F.mse_loss(self.denoise_fn(noisy(image, level, noise), level), noise)
+        found = self.denoise_fn(noisy(image, level, noise), level)
+        squares: Tensor = (found.float() - noise.float()).square()
+        return squares.mean(1, keepdim=True)
+
+    def load(self, path: str) -> None:
+        """Take the weights from a file of the release, whose schedule of noise is known."""
+        start = "denoise_fn."
+        load_strict(self, {key: one for key, one in read_state(path).items() if key.startswith(start)})
 
     def features(self, image: Tensor, level: Tensor, noise: Tensor) -> list[Tensor]:
         """Maps of images `[B, C, H, W]` with noise of that shape, of which `level` `[B]` is left, coarse to fine."""

@@ -5,7 +5,8 @@ imagery alone; then it is frozen, noise of several strengths is added to both da
 its features on five scales. Good where there are many images and few labels; slow, with a pass of the large network for
 each date and strength. It sees the whole tile; the order of dates does not count.
 
-`network.diffusion.error(images)` is what the diffusion network is trained by before; `swath train` trains the head alone.
+Two trainings: `swath train IMAGES --task pretraining --network ddpmcd -o encoder.swath` learns from images alone, and
+`swath train PAIRS --from encoder.swath -o change.swath` the head on what was learnt.
 
 `released=True` computes what the release computes, and takes its weights. The default mends what the release loses:
 
@@ -36,7 +37,7 @@ _GROUPS = 32
 @register(
     "ddpmcd",
     title="DDPM-CD (change from diffusion features)",
-    tasks=("change",),
+    tasks=("change", "pretraining"),
     source=("arXiv:2206.11892",),
     transient=("diffusion_weights",),
 )
@@ -50,8 +51,11 @@ def ddpmcd(
     frozen: bool = True,
     diffusion_weights: str | None = None,
     released: bool = False,
+    pretraining: bool = False,
 ) -> nn.Module:
     """A network `(before, after)`, `[B, in_channels, H, W]` each -> logits `[B, classes, H, W]`; any H and W.
+
+    With `pretraining` one of images alone, `[B, in_channels, H, W]` -> errors `[B, 1, H, W]`.
 
     Args:
         in_channels: bands of each date.
@@ -64,11 +68,14 @@ def ddpmcd(
         diffusion_weights: a local weight file of the release's diffusion network; None: random weights, which are good
             for nothing but trying out.
         released: the release's form.
+        pretraining: whether it is the diffusion network that is trained; what is said of classes, steps and frozen
+            then means nothing.
 
     Raises:
         CardError: a number is out of its range, or weights do not fit.
     """
     from swath.models.change._ddpmcd import DDPMCD
+    from swath.models.change._denoising import Denoising
 
     if inner < _GROUPS or inner % _GROUPS:
         raise CardError(f"inner must be a multiple of {_GROUPS}; found {inner}")
@@ -76,7 +83,11 @@ def ddpmcd(
         raise CardError(f"multipliers must be two numbers or more, each of 1 or more; found {tuple(multipliers)}")
     if not steps or min(steps) < 1 or max(steps) > _STRENGTHS:
         raise CardError(f"steps must be numbers from 1 to {_STRENGTHS}; found {tuple(steps)}")
-    network = DDPMCD(in_channels, classes, inner, multipliers, blocks, steps, frozen=frozen, released=released)
+    network: DDPMCD | Denoising
+    if pretraining:
+        network = Denoising(in_channels, inner, multipliers, blocks)
+    else:
+        network = DDPMCD(in_channels, classes, inner, multipliers, blocks, steps, frozen=frozen, released=released)
     if diffusion_weights is not None:
         network.load_diffusion(diffusion_weights)
     return network
