@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import itertools
 import json
 import shutil
 from dataclasses import replace
@@ -20,9 +21,11 @@ from torch import Tensor, nn
 
 import swath
 import swath.data
+from swath.data import Split
 from swath.errors import CardError, DataError, MatchError, TrainError, WriteError
 from swath.models import ClassLabel, GsdRule, Layer, Output
 from swath.tasks import task_for
+from swath.train.evaluate import pooled_of
 from swath.train.evaluation import counting
 from swath.train.evaluation.classes import matched_classes
 from swath.train.evaluation.intervals import intervals
@@ -155,7 +158,7 @@ def test_pooled_scores_are_those_of_all_pixels_that_count(dataset: swath.data.Da
         truth, answer, _ = by_hand(dataset.subset([item.name]), model)
         assert one.scores["mean_iou"] == pytest.approx(sklearn.jaccard_score(truth, answer, average="macro"))
     assert found.headline == "mean_iou"
-    assert "4 scenes: the intervals mean little" in found.describe()
+    assert "4 places: the intervals mean little" in found.describe()
 
 
 def test_counts_do_not_depend_on_how_a_scene_is_read(
@@ -200,7 +203,7 @@ def test_change_between_two_dates(own_data: Path, tmp_path: Path) -> None:
     assert len(truth) == (label != 255).sum()
     assert found["f1"] == pytest.approx(sklearn.f1_score(truth, likely[:, 1] > 0.5))
     assert "'unchanged' is 'no change'" in found.describe()
-    assert "1 scene: there is no interval" in found.describe()
+    assert "1 place: there is no interval" in found.describe()
     assert found.intervals == {}
     assert len(found.worst[0].images) == 2
     stricter = swath.evaluate(model, data, split="all", threshold=0.9, bootstrap=0)
@@ -295,6 +298,43 @@ def test_intervals_are_those_of_scenes_drawn_again(dataset: swath.data.Dataset) 
     assert low < found["mean_iou"] < high
     assert intervals(counts, 0, 0) == {}
     assert intervals(counts[:1], 100, 0) == {}
+    assert intervals(counts, 100, 0, places=["a"] * 4) == {}
+
+
+def test_intervals_draw_places_as_the_split_holds_them_together(dataset: swath.data.Dataset, tmp_path: Path) -> None:
+    model, names = model_of(Linear(3), dataset), [item.name for item in dataset.items]
+    alone = swath.evaluate(model, dataset, split="all", bootstrap=300)
+    assert alone.places == 4
+    assert "4 scenes in 4 places" in alone.describe()
+    places = dict(zip(names, ("east", "east", "west", "west"), strict=True))
+    Split((), (), tuple(names), "streets", places=places).save(tmp_path / "split.json")
+    found = swath.evaluate(model, dataset, split_file=tmp_path / "split.json", bootstrap=300, out=tmp_path / "report")
+    assert (found.places, [one.place for one in found.scenes]) == (2, ["east", "east", "west", "west"])
+    assert found.pooled == alone.pooled
+    for title in ("4 scenes in 2 places", "2 places: the intervals mean little", "places were told by streets"):
+        assert title in found.describe()
+    halves = [pooled_of([one.metrics for one in found.scenes[at : at + 2]]).compute()["mean_iou"] for at in (0, 2)]
+    low, high = found.intervals["mean_iou"]
+    assert (low, high) == pytest.approx((min(halves), max(halves))), "of two places, one twice or the other"
+    told = json.loads((tmp_path / "report" / "report.json").read_text())
+    assert (told["places"], told["bootstrap"]["unit"]) == (2, "place")
+
+
+def test_tiles_that_touch_are_one_place_where_no_split_tells_it(own_data: Path, tmp_path: Path) -> None:
+    for row, column in itertools.product((0, 1, 4, 5, 9, 10, 14, 15), (0, 1)):
+        image = tmp_path / "images" / f"{row}-{column}.tif"
+        crop(own_data / "paris_2018.tif", image, (row * 16, column * 16), side=16)
+        with rasterio.open(image) as source:
+            label = (source.read([4]) > 2000).astype(np.uint8)
+            (tmp_path / "masks").mkdir(exist_ok=True)
+            profile = source.profile | {"count": 1, "dtype": "uint8", "nodata": None}
+            with rasterio.open(tmp_path / "masks" / image.name, "w", **profile) as made:
+                made.write(label)
+    data = opened(tmp_path, classes=("dark", "bright"), ignore=None)
+    found = swath.evaluate(model_of(Linear(2), data, classes=("dark", "bright")), data, split="all", bootstrap=50)
+    assert (len(found.scenes), found.places) == (16, 4)
+    assert "16 scenes in 4 places" in found.describe()
+    assert "places were told by position: images that touch share a place" in found.describe()
 
 
 def test_classes_are_found_by_name_in_any_order(dataset: swath.data.Dataset) -> None:

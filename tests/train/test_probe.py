@@ -80,6 +80,7 @@ def test_a_split_is_by_place_and_what_is_given_is_taken(scenes: Dataset, means: 
     made.save(tmp_path / "split.json")
     found = probe(means, scenes, kinds=["knn"], split_file=tmp_path / "split.json", bootstrap=0)
     assert found.counts == (len(made.train), len(made.test))
+    assert found.places == len({made.places[name] for name in made.test}) < len(made.test)
     assert found.split == str(tmp_path / "split.json")
     assert found.rows[0].interval is None
     assert "by place" in probe(means, scenes, kinds=["knn"], bootstrap=0).split
@@ -100,13 +101,30 @@ def test_the_probes_are_right_about_what_can_be_told_apart() -> None:
     clear = np.eye(3, dtype=np.float32)[labels] * 9 + random.normal(size=(90, 3)).astype(np.float32)
     noise = random.normal(size=(90, 3)).astype(np.float32)
     by_kind = defaultdict(list)
-    for one in compared({"clear": clear, "noise": noise}, labels, 60, ("knn", "linear"), 200, 0):
+    places = [str(at) for at in range(30)]
+    for one in compared({"clear": clear, "noise": noise}, labels, places, ("knn", "linear"), 200, 0):
         by_kind[one.kind].append(one)
     for kind, (card, other) in by_kind.items():
         assert card.accuracy == 1.0, kind
         assert other.accuracy < 0.7
         assert other.gain_interval is not None
         assert other.gain_interval[1] < 0
+
+
+def test_intervals_of_probes_draw_places() -> None:
+    labels = np.arange(90) % 3
+    place = np.arange(30) // 6
+    shown = labels.copy()
+    shown[60:] = (labels[60:] + place % 2) % 3  # of every second place all images look like another class
+    vectors = {"card": np.eye(3, dtype=np.float32)[shown]}
+    width = {}
+    for name, places in {"images": np.arange(30), "places": place, "one": place * 0}.items():
+        (found,) = compared(vectors, labels, [str(one) for one in places], ("knn",), 1000, 0)
+        assert found.accuracy == pytest.approx(18 / 30)
+        width[name] = None if found.interval is None else found.interval[1] - found.interval[0]
+    assert width["one"] is None
+    assert width["images"] == pytest.approx(2 * 1.96 * (0.6 * 0.4 / 30) ** 0.5, rel=0.15)
+    assert width["places"] == pytest.approx(2 * 1.96 * (0.6 * 0.4 / 5) ** 0.5, rel=0.15)
 
 
 def test_the_report_is_written(scenes: Dataset, means: Model, tmp_path: Path) -> None:

@@ -33,7 +33,7 @@ from swath.train.evaluation.counting import Counted, count_scene
 from swath.train.evaluation.fields import Fields
 from swath.train.evaluation.intervals import intervals
 from swath.train.evaluation.parts import part_of
-from swath.train.evaluation.report import Evaluation, SceneResult, few_scenes
+from swath.train.evaluation.report import Evaluation, SceneResult, few_places
 
 __all__ = ["Evaluation", "evaluate"]
 
@@ -78,7 +78,7 @@ def evaluate(
         fields: count fields too, each once, by the votes of its pixels: a file of polygons, or `OLD=NEW` for rasters of
             field numbers named like the labels with `NEW` instead of `OLD`; for segmentation.
         out: folder for the report; None: not written.
-        bootstrap: how often scenes are drawn for the intervals; 0: no intervals.
+        bootstrap: how often places are drawn for the intervals; 0: no intervals.
         seed: of the draws.
         worst: how many of the worst scenes are kept to be looked at.
         progress: called with scenes done and scenes there are.
@@ -119,10 +119,10 @@ def evaluate(
     pooled = pooled_of([one.metrics for one in counted])
     of_fields = [one.fields for one in counted if one.fields is not None]
     fitted = [] if method is None else [f"{method} was fitted to each scene by itself, without its labels"]
-    said = [*fitted, *dataset.notes, *(classes.notes if classes else ()), *notes, *few_scenes(len(counted))]
-    places = {one.place for one in counted}
-    if 1 < len(places) < len(counted):
-        said.append(f"{len(counted)} scenes lie in {len(places)} places; intervals take scenes as if each were its own")
+    places = [one.place for one in counted]
+    said = [*fitted, *dataset.notes, *(classes.notes if classes else ()), *notes, *few_places(len(set(places)))]
+    if len(set(places)) < len(counted):
+        said.append(f"intervals draw places and not scenes; places were told by {part.placing}")
     found = Evaluation(
         card=model.card,
         weights=model.hash if method is None else "",
@@ -131,7 +131,7 @@ def evaluate(
         scenes=tuple(counted),
         metrics=pooled,
         pooled=pooled.compute(),
-        intervals=intervals([one.metrics for one in counted], bootstrap, seed),
+        intervals=intervals([one.metrics for one in counted], bootstrap, seed, places=places),
         bootstrap=bootstrap,
         seed=seed,
         seconds=time.perf_counter() - begun,

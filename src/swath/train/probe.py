@@ -11,7 +11,7 @@ row: the card's, and what one would do without it.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import groupby
 from pathlib import Path
 from typing import Any
@@ -31,7 +31,7 @@ from swath.models.needs import MinMax, Normalisation
 from swath.models.published_encoder import published_encoder
 from swath.models.registry import load
 from swath.predict.match import match
-from swath.train.evaluation.parts import written_by_training
+from swath.train.evaluation.parts import in_places, written_by_training
 from swath.train.evaluation.probes import KINDS, Probed, compared
 from swath.train.statistics import look_through
 
@@ -69,7 +69,7 @@ def probe(
         split_file: which places those are; None: as the folder is divided, as the model's training divided it, or by
             place with 30 % for the score.
         open_with: for a folder: what else `swath.data.open` is to be told.
-        bootstrap: how often images are drawn for the intervals.
+        bootstrap: how often places are drawn for the intervals.
         seed: of the draws, and of a split that is made here.
         progress: called with images done and images there are.
         settle: `bands=` and `units=` as for `swath.predict`, where images do not fit the card at once; any GSD fits.
@@ -101,7 +101,8 @@ def probe(
         data=f"{dataset.name} {split}",
         split=how,
         counts=(len(train), len(scored)),
-        rows=tuple(compared(vectors, labels, len(train), kinds, bootstrap, seed)),
+        places=len({item.place for item in scored}),
+        rows=tuple(compared(vectors, labels, [item.place for item in scored], kinds, bootstrap, seed)),
         notes=_notes(model, dataset) if how.startswith(_ANEW) else (),
     )
 
@@ -206,11 +207,12 @@ def _parts(
     if beside is not None:
         made, how = Split.read(beside), str(beside)
     elif {"train", split} <= set(dataset.parts.values()):
-        made, how = by_place(dataset, by="given", seed=seed), "the folder"
+        made, how = replace(by_place(dataset, by="given", seed=seed), places={}), "the folder"
     else:
         of_val, of_test = (_TEST if split == part else 0.0 for part in ("val", "test"))
         made = by_place(dataset, seed=seed, val=of_val, test=of_test)
         how = f"{_ANEW}: {made.how}"
+    dataset = in_places(dataset, made)
     return {part: [dataset[name] for name in made.part(part) if name in dataset] for part in ("train", split)}, how
 
 

@@ -1,8 +1,13 @@
-"""Intervals of scores by the bootstrap (Efron 1979, doi:10.1214/aos/1176344552): had other scenes been drawn."""
+"""Intervals of scores by the bootstrap (Efron 1979, doi:10.1214/aos/1176344552): had other places been drawn.
+
+Scenes of one place are drawn together: tiles of one town say the same, and drawn one by one they would promise more
+than they know.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -10,28 +15,47 @@ from numpy.typing import NDArray
 from swath.tasks.metrics import Metrics
 
 FEW = 5
-"""Below so many scenes an interval says little."""
+"""Below so many places an interval says little."""
 
 
-def intervals(scenes: Sequence[Metrics], times: int, seed: int, share: float = 0.95) -> dict[str, tuple[float, float]]:
-    """Percentile intervals of pooled scores, drawing as many scenes as there are, with replacement.
+def intervals(
+    scenes: Sequence[Metrics], times: int, seed: int, share: float = 0.95, places: Sequence[str] | None = None
+) -> dict[str, tuple[float, float]]:
+    """Percentile intervals of pooled scores, drawing as many places as there are, with replacement.
 
     Args:
         scenes: counts of each scene.
-        times: how often scenes are drawn.
+        times: how often places are drawn.
         seed: of the draws.
         share: part of the draws that lies inside.
+        places: of each scene; None: each is a place of its own.
 
     Returns:
         `(low, high)` by score; a draw in which a score does not exist does not count, and scores that exist in fewer
-        than half of the draws have no interval. Nothing for fewer than two scenes.
+        than half of the draws have no interval. Nothing for fewer than two places.
     """
-    if len(scenes) < 2 or times < 1:
+    if not scenes or times < 1:
         return {}
     rows = np.stack([one.row() for one in scenes])
-    drawn = np.random.default_rng(seed).multinomial(len(scenes), np.full(len(scenes), 1 / len(scenes)), size=times)
+    rows = rows if places is None else by_place(rows, places)
+    if len(rows) < 2:
+        return {}
+    drawn = draws(len(rows), times, seed)
     found = [scenes[0].of_row(row).compute() for row in drawn @ rows]
     return {name: limits for name in found[0] if (limits := _limits([one[name] for one in found], share)) is not None}
+
+
+def draws(count: int, times: int, seed: int) -> NDArray[np.int64]:
+    """How often each of `count` places is drawn, `[times, count]`; the rows sum to `count`."""
+    return np.random.default_rng(seed).multinomial(count, np.full(count, 1 / count), size=times)
+
+
+def by_place(rows: NDArray[Any], places: Sequence[str]) -> NDArray[Any]:
+    """What was counted in scenes, `[N, ...]`, added up by place, `[P, ...]`; places in the order of their first."""
+    number = {place: at for at, place in enumerate(dict.fromkeys(places))}
+    total = np.zeros((len(number), *rows.shape[1:]), rows.dtype)
+    np.add.at(total, [number[place] for place in places], rows)
+    return total
 
 
 def _limits(values: Sequence[float], share: float) -> tuple[float, float] | None:

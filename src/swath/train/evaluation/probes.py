@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from swath.scene.write.atomic import atomic_path, writing
+from swath.train.evaluation.intervals import by_place, draws
 
 KINDS = ("knn", "linear")
 _NEIGHBOURS = 5
@@ -28,7 +29,7 @@ class ProbeRow:
         choice: what is done to images, in words.
         kind: of the classifier, one of `KINDS`.
         accuracy: share of the images that are right.
-        interval: 95 % of it, had other images been drawn.
+        interval: 95 % of it, had other places been drawn.
         gain: accuracy less that of the first choice; None for the first.
         gain_interval: 95 % of that, over the same draws.
     """
@@ -50,6 +51,7 @@ class Probed:
         data: data set and part.
         split: where it was said which images those are.
         counts: images it was fitted on, and images that were scored.
+        places: how many those lie in; they are drawn for the intervals.
         rows: the card's choice first, for each kind.
         notes: what a reader should know.
     """
@@ -58,6 +60,7 @@ class Probed:
     data: str
     split: str
     counts: tuple[int, int]
+    places: int
     rows: tuple[ProbeRow, ...]
     notes: tuple[str, ...] = ()
 
@@ -69,7 +72,8 @@ class Probed:
         """What was probed."""
         fitted, scored = self.counts
         return [
-            f"features of {self.model} on {self.data}: fitted to {fitted} images, scored on {scored}",
+            f"features of {self.model} on {self.data}: fitted to {fitted} images, scored on {scored} "
+            f"in {self.places} place{'s' if self.places != 1 else ''}",
             f"split: {self.split}",
         ]
 
@@ -116,23 +120,26 @@ class Probed:
 def compared(
     vectors: Mapping[str, NDArray[np.float32]],
     labels: NDArray[np.int64],
-    train: int,
+    places: Sequence[str],
     kinds: Sequence[str],
-    draws: int,
+    times: int,
     seed: int,
 ) -> Iterator[ProbeRow]:
     """Each classifier on each choice's features.
 
     Args:
-        vectors: `[N, D]` by choice, the card's first; the first `train` rows are fitted to.
+        vectors: `[N, D]` by choice, the card's first.
         labels: `[N]`, positions of classes.
-        train: how many rows are fitted to; the others are scored.
+        places: of the images that are scored, which are the last ones; the others are fitted to.
         kinds: of `KINDS`.
-        draws: of the bootstrap; 0: no intervals.
+        times: how often places are drawn for the intervals; 0: no intervals.
         seed: of the draws.
     """
+    train = len(labels) - len(places)
     truth = labels[train:]
-    drawn = np.random.default_rng(seed).integers(len(truth), size=(draws, len(truth)))
+    counts = by_place(np.ones(len(truth)), places)
+    drawn = draws(len(counts), times, seed)
+    of_places = drawn / np.maximum(drawn @ counts, 1)[:, None]
     for kind in kinds:
         first: NDArray[np.float64] | None = None
         for choice, x in vectors.items():
@@ -142,9 +149,9 @@ def compared(
                 choice,
                 kind,
                 float(right.mean()),
-                _interval(right, drawn),
+                _interval(by_place(right, places), of_places),
                 None if gain is None else float(gain.mean()),
-                None if gain is None else _interval(gain, drawn),
+                None if gain is None else _interval(by_place(gain, places), of_places),
             )
             first = right if first is None else first
 
@@ -165,10 +172,11 @@ def _fitted(kind: str, x: NDArray[np.float32], labels: NDArray[np.int64]) -> Any
         return make_pipeline(StandardScaler(), LogisticRegression(max_iter=300)).fit(x, labels)
 
 
-def _interval(values: NDArray[np.float64], drawn: NDArray[np.int64]) -> tuple[float, float] | None:
-    if len(drawn) == 0:
+def _interval(sums: NDArray[np.float64], drawn: NDArray[np.float64]) -> tuple[float, float] | None:
+    """Of sums `[P]` of places and the weight of each in each draw, `[times, P]`; none for a single place."""
+    if len(drawn) == 0 or len(sums) < 2:
         return None
-    low, high = np.quantile(values[drawn].mean(axis=1), [(1 - _SHARE) / 2, (1 + _SHARE) / 2])
+    low, high = np.quantile(drawn @ sums, [(1 - _SHARE) / 2, (1 + _SHARE) / 2])
     return float(low), float(high)
 
 

@@ -53,7 +53,7 @@ class SceneResult:
 
     Attributes:
         name: of the item.
-        place: items of one place share it.
+        place: scenes of one place share it, and are drawn together for the intervals.
         metrics: its counts.
         labelled: pixels (images) with a label that were seen.
         answered: those of them with an answer.
@@ -82,8 +82,8 @@ class Evaluation:
         scenes: one by one.
         metrics: all scenes counted together (pooled).
         pooled: the scores of that.
-        intervals: of pooled scores, 95 %, had other scenes been drawn.
-        bootstrap: how often scenes were drawn.
+        intervals: of pooled scores, 95 %, had other places been drawn.
+        bootstrap: how often places were drawn.
         seed: of the draws.
         seconds: it took.
         notes: what a reader should know.
@@ -110,6 +110,11 @@ class Evaluation:
     def headline(self) -> str:
         """The score that tells most."""
         return self.metrics.headline
+
+    @property
+    def places(self) -> int:
+        """How many places the scenes lie in."""
+        return len({one.place for one in self.scenes})
 
     def __getitem__(self, score: str) -> float:
         """A pooled score by name, as `mean_iou` or `f1/water`."""
@@ -196,11 +201,11 @@ class Evaluation:
         """What was held against what."""
         labelled, answered = (sum(getattr(one, key) for one in self.scenes) for key in ("labelled", "answered"))
         what = "image" if self.card.output.per_tile else "pixel"
-        amount = f"{labelled:,} labelled {what}{'s' if labelled != 1 else ''}"
+        amount = _many(labelled, f"labelled {what}")
         share = "" if answered == labelled else f", {percent(answered / max(labelled, 1))} of them with an answer"
         return [
-            f"{self.card.name} ({self.card.task}) on {self.data}: {len(self.scenes)} "
-            f"scene{'s' if len(self.scenes) != 1 else ''}, {amount}{share}",
+            f"{self.card.name} ({self.card.task}) on {self.data}: {_many(len(self.scenes), 'scene')} in "
+            f"{_many(self.places, 'place')}, {amount}{share}",
             f"split: {self.split}",
         ]
 
@@ -215,7 +220,8 @@ class Evaluation:
             "headline": self.headline,
             "scores": _plain(self.pooled),
             "intervals": {name: list(limits) for name, limits in self.intervals.items()},
-            "bootstrap": {"draws": self.bootstrap, "seed": self.seed, "share": 0.95, "unit": "scene"},
+            "bootstrap": {"draws": self.bootstrap, "seed": self.seed, "share": 0.95, "unit": "place"},
+            "places": self.places,
             "confusion": {
                 title.strip(": ") or "classes": {"names": one.names, "counts": one.confusion.counts.tolist()}
                 for title, one, _ in self._class_metrics()
@@ -277,12 +283,16 @@ class Evaluation:
         return [(f"{key}: ", one, f"{key}/") for key, one in parts if isinstance(one, ClassMetrics)]
 
 
-def few_scenes(count: int) -> list[str]:
-    """What must be said of intervals over few scenes."""
+def few_places(count: int) -> list[str]:
+    """What must be said of intervals over few places."""
     if count >= FEW:
         return []
     said = "there is no interval" if count < 2 else "the intervals mean little"
-    return [f"{count} scene{'s' if count != 1 else ''}: {said}; {FEW} or more places would tell how far scores vary"]
+    return [f"{_many(count, 'place')}: {said}; {FEW} or more would tell how far scores vary"]
+
+
+def _many(count: int, what: str) -> str:
+    return f"{count:,} {what}{'s' if count != 1 else ''}"
 
 
 def _words(score: str) -> str:
