@@ -11,6 +11,7 @@ from pathlib import Path
 
 from swath.data import Dataset, Item, Report, Split, inspect, split
 from swath.data import open as open_data
+from swath.data.places import placed
 from swath.data.split_file import PARTS
 from swath.errors import SwathWarning, TrainError
 from swath.train.recipe import Part, SetRecipe
@@ -170,7 +171,7 @@ def split_set(dataset: Dataset, one: SetRecipe, data: str | None, seed: int, rep
         seed=seed,
         dataset=dataset.name,
         hash=dataset.hash,
-        places={item.name: item.place for item in dataset.items},
+        places={item.name: item.place for item in placed(dataset)[0].items},
     )
 
 
