@@ -13,6 +13,7 @@ import torch
 
 import swath
 from swath.errors import SwathWarning, TrainError, WriteError
+from swath.models.header import read_header
 from swath.models.registry import cards_of
 from swath.models.weights import read_state
 from swath.train.learner import Skill
@@ -100,6 +101,19 @@ def test_what_was_interrupted_ends_as_if_it_had_not_been(trained: TrainReport, f
     whole, parted = (read_state(one.folder / "last.ckpt") for one in (trained, ended))
     assert whole.keys() == parted.keys()
     assert all(torch.equal(whole[key], parted[key]) for key in whole)
+
+
+def test_in_half_precision_what_is_validated_is_what_is_kept(
+    trained: TrainReport, folder: Path, tmp_path: Path
+) -> None:
+    report = swath.train(folder, out=tmp_path / "half.swath", steps=4, stored="float16", **QUICK, **SAID, **SPLIT)
+    assert report.model.stat().st_size < 0.6 * trained.model.stat().st_size
+    model = swath.load(str(report.model))
+    assert (model.stored, model.hash) == ("float16", read_header(report.model).hash)
+    found = swath.evaluate(model, swath.data.open(folder, **SAID), split="val", bootstrap=0)
+    assert found["iou"] == pytest.approx(report.skills[0].scores["iou"], abs=1e-9)
+    whole, rounded = (read_state(one.folder / "last.ckpt") for one in (trained, report))
+    assert all(torch.equal(whole[key], rounded[key]) for key in whole), "learning goes on with weights of its own"
 
 
 def test_a_run_goes_on_with_the_places_it_began_with(trained: TrainReport, folder: Path) -> None:
@@ -216,3 +230,24 @@ def test_where_nothing_can_be_written_is_found_out_first(folder: Path, tmp_path:
         swath.train(folder, out=tmp_path / "mine.pt", **QUICK)
     with pytest.raises(TrainError, match="nothing to go on from"):
         swath.train(folder, out=tmp_path / "new.swath", resume=True, **QUICK)
+
+
+def test_a_threshold_is_found_on_the_validation_part(folder: Path, trained: TrainReport, tmp_path: Path) -> None:
+    out = tmp_path / "best.swath"
+    report = swath.train(folder, out=out, steps=4, threshold="best", **QUICK, **SAID, **SPLIT)
+    half, best = trained.skills[0].scores, report.skills[0].scores
+    card = swath.load(str(out)).card
+    assert "threshold" not in half
+    assert card.output.threshold == pytest.approx(best["threshold"])
+    assert best["threshold"] != 0.5
+    assert best["f1"] > half["f1"]
+    assert "threshold" not in {score.metric for score in card.scores}
+    split = report.folder / "green.split.json"
+    told = swath.evaluate(str(out), folder, split="val", split_file=split, open_with=SAID)
+    assert told.pooled["f1"] == pytest.approx(best["f1"], abs=0.02)
+
+
+def test_a_threshold_without_a_yes_is_refused(folder: Path, tmp_path: Path) -> None:
+    said: dict[str, Any] = {"threshold": "best", "classes": ["a", "b", "c"], **QUICK, **SAID, **SPLIT}
+    with pytest.warns(SwathWarning, match="has no c"), pytest.raises(TrainError, match="two classes"):
+        swath.train(folder, out=tmp_path / "x.swath", steps=4, **said)

@@ -11,7 +11,7 @@ import numpy as np
 from swath.errors import TrainError
 from swath.models.card import Card, Dataset, Score, Task
 from swath.models.gives import ClassLabel, Layer, Output
-from swath.models.needs import CardBand, DatesRule, GsdRule, Input, TileRule
+from swath.models.needs import CardBand, DatesRule, GsdRule, Input, InputSensor, TileRule
 from swath.train.recipe import Recipe
 from swath.train.sets import LabelledSet
 
@@ -26,12 +26,15 @@ def draft(one: LabelledSet, recipe: Recipe) -> Card:
     """
     data, said, known = one.dataset, one.recipe, one.dataset.published
     gsd = _gsd(one)
-    sensor = data.sensor
     given = Input(
         bands=tuple(map(CardBand.of, data.bands, one.statistics.bands)),
         dates=DatesRule(min=data.dates, max=data.dates),
         gsd=None if gsd is None else GsdRule.around(gsd, said.gsd_factor),
-        sensors=() if sensor is None else (sensor.name,),
+        sensors=data.sensors,
+        stack=tuple(
+            InputSensor(name=own.name, sensor=own.sensor, bands=own.bands, gsd=own.gsd, resampling=own.said)
+            for own in data.stacked
+        ),
         resize=recipe.resize,
     )
     task: Any = data.task
@@ -104,11 +107,19 @@ def _sizes(one: LabelledSet) -> str:
 
 
 def scored(card: Card, scores: Mapping[str, float], places: int) -> Card:
-    """The card with its scores on the validation part; those of single classes are left to `swath.evaluate`."""
+    """The card with its scores on the validation part; those of single classes are left to `swath.evaluate`.
+
+    A threshold among them becomes the one that maps are made with.
+    """
     data = f"{card.trained_on[0].name.split()[0]}, validation part ({places} places)" if card.trained_on else ""
     kept = [
         Score(metric=metric, value=round(value, 4), data=data)
         for metric, value in scores.items()
-        if math.isfinite(value) and "/" not in metric.removeprefix("change/").removeprefix("classes/")
+        if math.isfinite(value)
+        and "/" not in metric.removeprefix("change/").removeprefix("classes/")
+        and metric != "threshold"
     ]
-    return card.with_(scores=tuple(kept))
+    output = card.output
+    if "threshold" in scores:
+        output = output.model_copy(update={"threshold": scores["threshold"]})
+    return card.with_(scores=tuple(kept), output=output)

@@ -100,6 +100,8 @@ def made_ready(recipe: Recipe, out: str | Path, *, resume: bool, overwrite: bool
     wrapped, optimizer = fabric.setup(network, _optimizer(learnt, recipe))
     kept = replace(model, network=average.network)
     skills = [Skill.of(one, kept.skill(card.name), recipe) for one, card in zip(sets, model.cards, strict=True)]
+    if recipe.threshold == "best" and not any(skill.seeks for skill in skills):
+        raise TrainError("threshold='best' goes with a set of two classes, and there is none; leave it out")
     draw = Draw(
         crops=tuple(_crops(skill, recipe) for skill in skills),
         weights=tuple(one.recipe.weight for one in sets),
@@ -171,11 +173,11 @@ def _measure(skills: Sequence[Skill], out: Path, say: Callable[[str], object]) -
     model = Model.load(out)
     cards = []
     for skill, card in zip(skills, model.cards, strict=True):
-        say(f"{card.name}: how far it sees")
-        cards.append(card.with_(field=model.skill(card.name).probe_field(skill.images())))
         if card.task == "pretraining":  # it makes no map
             cards.append(card)
             continue
+        say(f"{card.name}: how far it sees")
+        cards.append(card.with_(field=model.skill(card.name).probe_field(skill.images())))
     replace(model, card=cards[0], others=tuple(cards[1:])).save(out)
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, cast
 
@@ -18,7 +18,9 @@ from swath.models.calling import call_network
 from swath.models.card import Card
 from swath.models.light import centre_nm
 from swath.models.model import Model
+from swath.tasks.metrics import ClassMetrics, arrays, nearest
 from swath.tasks.task import TrainedTask, trained_task
+from swath.tasks.threshold import YesCounts
 from swath.tasks.weighting import class_weights
 from swath.train.batches import Batch
 from swath.train.recipe import Recipe
@@ -44,12 +46,14 @@ class Skill:
         model: the network and the card of this skill alone.
         task: what makes targets, loss and scores.
         weights: of classes, `[K]`; None: all alike.
+        seeks: whether the threshold of a yes is found anew whenever scores are counted.
     """
 
     one: LabelledSet
     model: Model
     task: TrainedTask
     weights: Tensor | None
+    seeks: bool = False
 
     @classmethod
     def of(cls, one: LabelledSet, model: Model, recipe: Recipe) -> Skill:
@@ -58,7 +62,7 @@ class Skill:
         weights = None
         if recipe.class_weights != "none" and card.output.classes and card.task != "semantic-change":
             weights = torch.from_numpy(class_weights(one.statistics.counts, recipe.class_weights))
-        made = cls(one, model, trained_task(card), weights)
+        made = cls(one, model, trained_task(card), weights, seeks(card, recipe))
         _ = made.context  # what the network must be told and nobody knows is found out before hours have passed
         return made
 
@@ -167,7 +171,7 @@ class Skill:
         autocast: Callable[[], AbstractContextManager[None]],
         pixels: int,
     ) -> dict[str, float]:
-        """Scores of the network on the validation part.
+        """Scores of the network on the validation part; where a threshold is sought, at the best, which is told too.
 
         Args:
             network: in eval mode.
@@ -178,12 +182,26 @@ class Skill:
         metrics = self.task.metrics(self.card)
         total = sum((w[0].stop - w[0].start) * (w[1].stop - w[1].start) for _, w in self.looked_at)
         every = max(1, -(-total // pixels))
+        answers: list[tuple[Tensor, Tensor]] = []
         for name, window in self.looked_at[::every]:
             sample = self.one.dataset.sample(self.one.dataset[name], self._whole_steps(window))
             with autocast():
                 logits = self.answer(network, [sample], device)
-            metrics.update(self.task.activate(logits), self.task.targets([sample]).to(device))
-        return metrics.compute()
+            told = self.task.activate(logits), self.task.targets([sample]).to(device)
+            if self.seeks:
+                answers.append(told)
+            else:
+                metrics.update(*told)
+        if not self.seeks:
+            return metrics.compute()
+        counts = YesCounts()
+        for likely, wanted in answers:
+            counts.update(*arrays(nearest(likely, wanted)[:, 1], wanted))
+        best = counts.best()
+        metrics = replace(cast(ClassMetrics, metrics), threshold=best)
+        for likely, wanted in answers:
+            metrics.update(likely, wanted)
+        return metrics.compute() | {"threshold": best}
 
     def _whole_steps(self, window: Any) -> Any:
         """The window made larger until its sides are what the network takes; nothing is labelled beyond the image."""
@@ -228,6 +246,11 @@ class Skill:
         if math.isnan(value):  # nothing was answered that could be right
             return 0.0 if higher else -math.inf
         return value if higher else -value
+
+
+def seeks(card: Card, recipe: Recipe) -> bool:
+    """Whether the threshold of this skill's yes is sought."""
+    return recipe.threshold == "best" and card.output.kind == "binary"
 
 
 def _trust(samples: Sequence[Sample], device: torch.device) -> Tensor | None:

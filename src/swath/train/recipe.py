@@ -16,6 +16,7 @@ from swath.data.augment import Augment
 from swath.errors import CardError, TrainError
 from swath.models.card import Task
 from swath.models.frozen import Frozen
+from swath.models.header import Stored
 
 Part = float | tuple[str, ...]
 """A share of the places, or patterns of the names of items, as `paris*`."""
@@ -46,10 +47,12 @@ class SetRecipe(Frozen):
     """What says how far each label is trusted, see `swath.data.quality`; it counts in the loss."""
     grades: dict[str, float] = Field(default_factory=dict)
     """Weights of the words that `quality` holds."""
-    sensor: str | None = None
-    """As `swath.open`."""
-    bands: tuple[str | int | float, ...] | None = None
-    """As `swath.open`."""
+    sensor: str | dict[str, str] | None = None
+    """As `swath.open`; where several sensors saw each place, by the names that their files are told by."""
+    bands: tuple[str | int | float, ...] | dict[str, tuple[str | int | float, ...]] | None = None
+    """Likewise."""
+    dates: Literal["numbered"] | None = None
+    """`numbered`: the layers of each image are numbered by date."""
     gsd: float | None = Field(default=None, gt=0)
     """Pixel size on the ground in m, where the images do not say it."""
     gsd_factor: float = Field(default=2.0, ge=1)
@@ -131,6 +134,9 @@ class Recipe(Frozen):
     """Whether rare classes weigh more in the cross entropy; see `swath.tasks.weighting`."""
     smoothing: float = Field(default=0.0, ge=0, lt=1)
     """Of labels."""
+    threshold: Literal["half", "best"] = "half"
+    """Probability from which on a yes is said, of skills with two classes: one half, or the one of the best F1 on the
+    validation part, which goes onto the card. Rare classes gain by it."""
 
     validations: int = Field(default=20, gt=0)
     """How often the budget is interrupted to validate."""
@@ -141,6 +147,9 @@ class Recipe(Frozen):
     patience: int | None = Field(default=None, gt=0)
     """Validations without a better result after which the run ends; None: it does not."""
 
+    stored: Stored = "float32"
+    """How the file keeps weights: `float16` makes it about half as large, and the weights that are validated are then those
+    of the file. See `swath.models.half`."""
     reach: bool = True
     """Whether to find out in the end how far the network sees, which else the first prediction does."""
 
