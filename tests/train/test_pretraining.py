@@ -13,11 +13,12 @@ from typer.testing import CliRunner
 
 import swath
 from swath.cli import app
-from swath.errors import CardError, PredictError, TrainError
+from swath.errors import CardError, PredictError, SwathWarning, TrainError
 from swath.models import registry
 from swath.models.registry import card_of, register
 from swath.models.weights import read_state
 from swath.train import fit
+from swath.train.pretrained import tell_unlearnt
 from swath.train.report import TrainReport
 
 from .making import SAID, SENSOR, tiles
@@ -214,6 +215,12 @@ def test_what_cannot_be_pretrained_is_refused(pairs: Path, tmp_path: Path) -> No
     two = {"sets": [{"folder": str(pairs), "skill": one, "task": one, **SAID} for one in ("change", "pretraining")]}
     with pytest.raises(TrainError, match="pretraining goes by itself; train what follows in a second run"):
         swath.train(config=two, out=tmp_path / "no.swath", **QUICK)
+
+
+def test_features_that_have_learnt_nothing_are_told() -> None:
+    with pytest.warns(SwathWarning, match=r"part called diffusion as it is, and that has random weights; .*--task pre"):
+        tell_unlearnt(registry.find("ddpmcd").build(**SMALL), "ddpmcd")
+    tell_unlearnt(registry.find("ddpmcd").build(**SMALL, frozen=False), "ddpmcd")  # a warning would be an error
 
 
 def test_two_commands(tmp_path: Path) -> None:

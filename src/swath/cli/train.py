@@ -15,7 +15,12 @@ from swath.progress import Bar
 
 
 def train(
-    folder: Annotated[str, typer.Argument(metavar="FOLDER|RECIPE.yaml", help="Labelled images, or a recipe.")],
+    folder: Annotated[
+        str,
+        typer.Argument(
+            metavar="FOLDER|RECIPE.yaml", help="Labelled images (any, with --task pretraining), or a recipe."
+        ),
+    ],
     out: Annotated[str, typer.Option("--out", "-o", metavar="MINE.swath", help="The model.", show_default=False)] = "",
     task: Annotated[str | None, typer.Option("--task", metavar="TASK", help="What is to be learnt.")] = None,
     network: Annotated[
@@ -74,7 +79,10 @@ def train(
     resume: Annotated[bool, typer.Option("--resume", help="Go on with what an interrupted run left.")] = False,
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace the model that is there.")] = False,
 ) -> None:
-    """Train a network on labelled images; the file that is written predicts as it is."""
+    """Train a network on labelled images; the file that is written predicts as it is.
+
+    With --task pretraining it learns from images alone, and --from takes up its file.
+    """
     if not out:
         raise typer.BadParameter("say where the model goes: -o MINE.swath")
     from swath.train import train as run

@@ -16,7 +16,7 @@ from swath.models.model import Model
 from swath.models.needs import TileRule
 from swath.models.strict import LoadReport, load_strict
 from swath.train.light import with_light
-from swath.train.pretrained import begin_pretrained, encoder_name
+from swath.train.pretrained import begin_pretrained, encoder_name, tell_unlearnt
 from swath.train.recipe import Recipe
 
 if TYPE_CHECKING:
@@ -65,10 +65,13 @@ def begin(recipe: Recipe, drafts: Sequence[Card]) -> Model:
         cards, report = begin_pretrained(network, cards, source)
     elif source is not None:
         report = _taken_over(network, cards[0], source)
+    elif not set(entry.transient) & spec.config.keys():
+        tell_unlearnt(network, entry.name)
     kept = {
         key: value for key, value in (_from_cards(entry, cards) | spec.config).items() if key not in entry.transient
     }
-    model = Model(network, cards[0], NetworkSpec(name=spec.name, config=kept), report, others=tuple(cards[1:]))
+    told = NetworkSpec(name=spec.name, config=kept)
+    model = Model(network, cards[0], told, report, others=tuple(cards[1:]), stored=recipe.stored)
     for card in cards:
         model.skill(card.name).check()
     return model

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Sequence
 from dataclasses import replace
 
 from torch import nn
 
-from swath.errors import CardError, TrainError
+from swath.errors import CardError, SwathWarning, TrainError
 from swath.models.card import Card
 from swath.models.light import centre_nm
 from swath.models.model import Model
@@ -18,6 +19,26 @@ from swath.models.strict import LoadReport, load_strict
 def encoder_name(network: nn.Module) -> str:
     """Name of the part that pretraining gives: `encoder`, or what the network's attribute `encoder_name` says."""
     return str(getattr(network, "encoder_name", "encoder"))
+
+
+def tell_unlearnt(network: nn.Module, name: str) -> None:
+    """Warn (`SwathWarning`) of a part that stays as it is and has learnt nothing.
+
+    Args:
+        network: with random weights.
+        name: that it is registered by.
+    """
+    part = encoder_name(network)
+    kept = [one for key, one in network.named_parameters() if key.startswith(f"{part}.")]
+    if kept and not any(one.requires_grad for one in kept):
+        warnings.warn(
+            SwathWarning(
+                f"{name} keeps its part called {part} as it is, and that has random weights; let it learn from images "
+                f"first, swath train IMAGES --task pretraining --network {name} -o encoder.swath, and begin with that: "
+                "start='encoder.swath' (`--from`)"
+            ),
+            stacklevel=2,
+        )
 
 
 def begin_pretrained(network: nn.Module, cards: Sequence[Card], source: Model) -> tuple[list[Card], LoadReport]:
