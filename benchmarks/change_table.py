@@ -6,7 +6,7 @@
 
 The sets are the ones of `recipes/stsun-tiny-nc.yaml` that are labelled for change, with its places held out. Each
 network is trained on each set alone, from random weights, `--seeds` times, and scored on whole scenes that it never
-saw; scenes of all seeds are pooled, and in brackets is the 95 % interval over them. What is trained already in
+saw; scenes of all seeds are pooled, and in brackets is the 95 % interval over places. What is trained already in
 `--folder` is not trained again. The second table tells what a network costs: parameters; multiply-adds of a pair of
 256 x 256 px (of convolutions, matrix products and attention; scans are not counted); megapixels of one date per second
 on this processor in float32 and in bfloat16; and how far memory rises for a pair of `--large` px.

@@ -156,15 +156,16 @@ def trained(name: str, lesson: Lesson, asked: argparse.Namespace, seed: int) -> 
 
 
 def pooled(name: str, lesson: Lesson, asked: argparse.Namespace, metrics: Mapping[str, str]) -> list[str]:
-    """Scores of a network on a set, of all seeds together, with intervals over scenes."""
+    """Scores of a network on a set, of all seeds together, with intervals over places."""
     found: list[Evaluation] = []
     for seed in range(asked.seeds):
         out = trained(name, lesson, asked, seed)
         split = out.with_suffix(".train") / f"{lesson.name}.split.json"
         found.append(scored(str(out), lesson.one, lesson.recipe, split))
     scenes = [scene.metrics for evaluation in found for scene in evaluation.scenes]
+    places = [scene.place for evaluation in found for scene in evaluation.scenes]
     together = scenes[0].of_row(np.sum([scene.row() for scene in scenes], axis=0)).compute()
-    bounds = intervals(scenes, DRAWS, 0)
+    bounds = intervals(scenes, DRAWS, 0, places=places)
     return [cell(together, bounds, metric) for metric in metrics]
 
 

@@ -3,7 +3,7 @@
     swath train recipes/stsun-tiny.yaml -o stsun-tiny.swath
     python benchmarks/ship.py stsun-tiny.swath src/swath/models/stsun/weights/stsun-tiny.swath [--data FOLDER]
 
-The scores, with their intervals over scenes, take the place of those on the cards that training chose the weights by.
+The scores, with their intervals over places, take the place of those on the cards that training chose the weights by.
 Title and licence are those of `recipes/NAME.yaml`, in which all else must be what the weights were trained by.
 """
 

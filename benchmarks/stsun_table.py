@@ -5,7 +5,7 @@
 The recipe is the one in the file itself. For each of its sets a network of `recipes/unet-r18-baseline.yaml` is trained,
 unless an earlier call left it in `JOINT.baselines/`: on the same places, with the same crops and augmentation, for
 as many crops as the joint network got of that set. Both are evaluated on the places that neither has seen; in brackets
-is the 95 % interval over scenes, and the last column the interval of the difference over the same draws of scenes.
+is the 95 % interval over places, and the last column the interval of the difference over the same draws of places.
 """
 
 from __future__ import annotations
@@ -23,6 +23,7 @@ from swath.models.registry import cards_of
 from swath.train.batches import Draw
 from swath.train.compose import compose
 from swath.train.evaluate import Evaluation, evaluate
+from swath.train.evaluation.intervals import by_place, draws
 from swath.train.recipe import Recipe, SetRecipe, read_fields
 from swath.train.sets import located
 
@@ -87,23 +88,24 @@ def scored(model: str, one: SetRecipe, recipe: Recipe, split: Path) -> Evaluatio
     return evaluate(model, folder, split="test", split_file=split, task=one.task, open_with=told, worst=0)
 
 
-def difference(joint: Evaluation, alone: Evaluation, metric: str, seed: int = 0) -> tuple[float, float]:
-    """95 % interval of `joint - alone` over draws of the same scenes."""
+def difference(joint: Evaluation, alone: Evaluation, metric: str, seed: int = 0) -> tuple[float, float] | None:
+    """95 % interval of `joint - alone` over draws of the same places; None for a single one."""
     others = {one.name: one for one in alone.scenes}
     pairs = [(one.metrics, others[one.name].metrics) for one in joint.scenes]
-    rows = [np.stack([pair[k].row() for pair in pairs]) for k in (0, 1)]
-    random = np.random.default_rng(seed)
+    places = [one.place for one in joint.scenes]
+    rows = [by_place(np.stack([pair[k].row() for pair in pairs]), places) for k in (0, 1)]
+    if len(rows[0]) < 2:
+        return None
     found = []
-    for _ in range(DRAWS):
-        drawn = random.integers(len(pairs), size=len(pairs))
-        ours, theirs = (pairs[0][k].of_row(rows[k][drawn].sum(axis=0)).compute()[metric] for k in (0, 1))
+    for drawn in draws(len(rows[0]), DRAWS, seed):
+        ours, theirs = (pairs[0][k].of_row(drawn @ rows[k]).compute()[metric] for k in (0, 1))
         found.append(ours - theirs)
     low, high = np.nanpercentile(found, [2.5, 97.5])
     return float(low), float(high)
 
 
 def cell(pooled: Mapping[str, float], bounds: Mapping[str, tuple[float, float]], metric: str) -> str:
-    """A score and its interval, if there is one: a single scene has none."""
+    """A score and its interval, if there is one: a single place has none."""
     low, high = bounds.get(metric, (float("nan"), float("nan")))
     return f"{pooled[metric]:.3f}" + ("" if np.isnan(low) else f" ({low:.3f} to {high:.3f})")
 
@@ -128,12 +130,11 @@ def main() -> None:
         theirs = scored(str(alone), one, recipe, split)
         for metric in dict.fromkeys((ours.scenes[0].metrics.headline, "f1" if "f1" in ours.pooled else "accuracy")):
             gain = f"{ours.pooled[metric] - theirs.pooled[metric]:+.3f}"
-            if len(ours.scenes) > 1:
-                low, high = difference(ours, theirs, metric)
-                gain += f" ({low:+.3f} to {high:+.3f})"
+            if (limits := difference(ours, theirs, metric)) is not None:
+                gain += f" ({limits[0]:+.3f} to {limits[1]:+.3f})"
             told = [
                 ours.card.name,
-                str(len(ours.scenes)),
+                str(ours.places),
                 metric,
                 cell(ours.pooled, ours.intervals, metric),
                 cell(theirs.pooled, theirs.intervals, metric),
