@@ -7,12 +7,16 @@ precision cannot hold: with a number beyond 65504, or with none above 6e-5.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+
 import torch
 from torch import Tensor, nn
 
 from swath.models.weights import StateDict
 
 _MOST = 2.0**-11
+_HALF = torch.float16
 
 
 def halved(network: nn.Module, *, exact: bool = False) -> dict[str, Tensor]:
@@ -29,7 +33,21 @@ def halved(network: nn.Module, *, exact: bool = False) -> dict[str, Tensor]:
 
 def widened(state: StateDict) -> dict[str, Tensor]:
     """The same numbers, those of half precision as float32."""
-    return {name: one.float() if one.dtype == torch.float16 else one for name, one in state.items()}
+    return {name: one.float() if one.dtype == _HALF else one for name, one in state.items()}
+
+
+@contextmanager
+def rounded(network: nn.Module) -> Iterator[None]:
+    """Within, a network has the weights that a file in half precision gives it; afterwards its own again."""
+    own = network.state_dict()
+    kept = {name: (own[name], own[name].clone(), half) for name, half in halved(network).items() if half.dtype == _HALF}
+    for tensor, _, half in kept.values():
+        tensor.copy_(half)
+    try:
+        yield
+    finally:
+        for tensor, before, _ in kept.values():
+            tensor.copy_(before)
 
 
 def _half(tensor: Tensor, most: float) -> Tensor:

@@ -11,7 +11,7 @@ import time
 import warnings
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import closing
+from contextlib import AbstractContextManager, closing, nullcontext
 from dataclasses import dataclass, field
 from itertools import islice
 from typing import TYPE_CHECKING, Any
@@ -20,6 +20,7 @@ import torch
 from torch import Tensor, nn
 
 from swath.errors import SwathWarning, TrainError
+from swath.models.half import rounded
 from swath.train.average import Average
 from swath.train.batches import Batch, Draw, read_ahead
 from swath.train.budget import Budget, rate
@@ -177,9 +178,10 @@ class Loop:
         row["lr"] = self.optimizer.param_groups[0]["lr"]
         found: list[float] = []
         for skill in self.skills:
-            scores = skill.scores(
-                self.average.network, self.fabric.device, self.fabric.autocast, self.recipe.validation_pixels
-            )
+            with self._as_stored():
+                scores = skill.scores(
+                    self.average.network, self.fabric.device, self.fabric.autocast, self.recipe.validation_pixels
+                )
             row |= {f"{skill.card.name}/{key}": value for key, value in scores.items()}
             found.append(skill.chosen_by(scores, self.recipe.metric))
         row["score"] = sum(found) / len(found)
@@ -190,11 +192,16 @@ class Loop:
         course.stale = 0 if better else course.stale + 1
         if better:
             course.best, course.best_step = row["score"], course.step
-            self.improved()
+            with self._as_stored():
+                self.improved()
         if self.fabric.is_global_zero:
             write_table(course, self.files.curves)
         self.fabric.log_dict(row, step=course.step)
         self.save()
+
+    def _as_stored(self) -> AbstractContextManager[None]:
+        """The mean of the weights as the file gives it back."""
+        return rounded(self.average.network) if self.recipe.stored == "float16" else nullcontext()
 
     def save(self) -> None:
         """Write the checkpoint, whole or not at all."""
