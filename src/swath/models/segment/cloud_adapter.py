@@ -12,7 +12,7 @@ Good where labels are few and clouds are thin. Published for RGB of 8 bits, norm
 | tiles | squares of the size of the positions | any; positions and context go by rows and columns |
 | pixels without a label | are of no class to every mask | have no part in the loss |
 | labels of sampled points | between pixels | of the nearest pixel |
-| weights | without the foundation model | whole: one file holds all that answers |
+| weights | without the foundation model | whole: one file holds all that answers; `stored: float16` halves it |
 
 `released=True` keeps the first. Files of the release fit with it: `load_official("cloud-adapter", state, released=True,
 foundation_weights=FILE)`. The adapter was held against the release; the head, which comes from OpenMMLab, was not.
