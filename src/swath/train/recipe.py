@@ -17,7 +17,6 @@ from swath.errors import CardError, TrainError
 from swath.models.card import Task
 from swath.models.frozen import Frozen
 from swath.models.header import Stored
-from swath.models.header import Stored
 
 Part = float | tuple[str, ...]
 """A share of the places, or patterns of the names of items, as `paris*`."""
@@ -149,11 +148,8 @@ class Recipe(Frozen):
     """Validations without a better result after which the run ends; None: it does not."""
 
     stored: Stored = "float32"
-    """How the file keeps weights: `float16` makes it about half as large, and the weights that are validated are then those
-    of the file. See `swath.models.half`."""
-    stored: Stored = "float32"
-    """How the file keeps weights: `float16` makes it about half as large, and the weights that are validated are then those
-    of the file. See `swath.models.half`."""
+    """How the file keeps weights: `float16` makes it about half as large, and the weights that are validated are then
+    those of the file. See `swath.models.half`."""
     reach: bool = True
     """Whether to find out in the end how far the network sees, which else the first prediction does."""
 
