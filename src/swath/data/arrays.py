@@ -8,34 +8,37 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from affine import Affine
 from numpy.typing import NDArray
+from odc.geo.geobox import GeoBox
 
+from swath.data.inside import Opening
 from swath.errors import DataError, ReadError
 
 
 @dataclass(frozen=True)
 class Within:
-    """Where the bands of an image lie.
+    """Where the bands of an image lie; see `Inside`.
 
     Attributes:
-        keys: names that the array may have.
+        keys: names that the array may have; `a+b`: the bands of both, one after another.
         index: number along the first axis, where it holds several images; None: it is one.
     """
 
     keys: tuple[str, ...]
     index: int | None = None
 
-    def read(self, path: Path) -> NDArray[Any]:
-        """The array `[y, x, band]`, as such files have it, as `[band, y, x]`.
-
-        Raises:
-            ReadError: the file cannot be read.
-            DataError: it has no such array.
-        """
+    def layers(self, path: Path) -> NDArray[Any]:
+        """See `Inside.layers`; such files have `[y, x, band]` or `[y, x]`."""
         values = read_array(path, self.keys, self.index)
         if values.ndim not in (2, 3):
             raise DataError(f"{path}: {self.keys[0]} has {values.ndim} axes; an image has 2 or 3")
         return np.moveaxis(values, -1, 0) if values.ndim == 3 else values[None]
+
+    def opening(self, path: Path) -> Opening:
+        """See `Inside.opening`; such files say nothing of the place."""
+        values = self.layers(path)
+        return Opening(((values, GeoBox(values.shape[1:], Affine.identity(), None)),))
 
 
 def read_array(path: Path, keys: Sequence[str], index: int | None = None) -> NDArray[Any]:
@@ -47,11 +50,15 @@ def read_array(path: Path, keys: Sequence[str], index: int | None = None) -> NDA
     """
     import h5py
 
+    def read(found: Any) -> NDArray[Any]:
+        return np.asarray(found[...] if index is None else found[index])
+
     try:
         with h5py.File(path, "r") as file:
             for key in keys:
-                if isinstance(found := file.get(key), h5py.Dataset):
-                    return np.asarray(found[...] if index is None else found[index])
+                found = [file.get(part) for part in key.split("+")]
+                if all(isinstance(one, h5py.Dataset) for one in found):
+                    return read(found[0]) if len(found) == 1 else np.concatenate([read(one) for one in found], axis=-1)
             held = ", ".join(sorted(file)) or "nothing"
     except OSError as error:
         raise ReadError(f"{path}: cannot be read: {error}") from error

@@ -71,10 +71,9 @@ def class_table(contents: Mapping[Path, Contents], asked: Asked, task: str) -> C
 
 def counted(contents: Contents, coding: Coding) -> tuple[tuple[int, int], ...]:
     """Position of class and number of pixels."""
-    places = dict(coding.positions)
     result: Counter[int] = Counter()
     for number, count in contents.values.items():
-        position = places[wide(number) if coding.is_colour and not contents.is_colour else number]
+        position = coding.position(wide(number) if coding.is_colour and not contents.is_colour else number)
         if position != IGNORE:
             result[position] += count
     return tuple(sorted(result.items()))

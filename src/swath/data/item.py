@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from odc.geo.geobox import GeoBox
 from rasterio.windows import Window
 
-from swath.data.arrays import Within
+from swath.data.inside import Inside
 from swath.data.sample import Target
 from swath.scene.reader import Roi
 
@@ -94,7 +94,7 @@ class Item:
         place: items of one place share it; a split never parts them.
         window: the part of the images that it is; None: all.
         per_date: how many of the images are bands of one date.
-        within: where in a file of arrays the image lies; None: the images are files of their own.
+        within: where in a file that holds more the image lies; None: the images are files of their own.
         before: map of the classes of the first date, which a network is given; None: there is none.
     """
 
@@ -104,5 +104,5 @@ class Item:
     place: str
     window: Window | None = None
     per_date: int = 1
-    within: Within | None = None
+    within: Inside | None = None
     before: Label | None = None

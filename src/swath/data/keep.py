@@ -13,7 +13,6 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from affine import Affine
 from numpy.typing import NDArray
 from odc.geo.geobox import GeoBox
 
@@ -164,8 +163,8 @@ def _opened(item: Item, sensor: Any, bands: Sequence[Any] | None) -> Scene:
     from swath.scene.open import open_scene
 
     if item.within is not None:
-        values = item.within.read(item.images[0])
-        return open_scene((values, GeoBox(values.shape[1:], Affine.identity(), None)), sensor=sensor, bands=bands)
+        inner = item.within.opening(item.images[0])
+        return open_scene(*inner.sources, sensor=sensor, bands=bands, dates=inner.dates)
     paths = [str(path) for path in item.images]
     dates = [paths[at : at + item.per_date] for at in range(0, len(paths), item.per_date)]
     first, *others = (open_scene(*date, sensor=sensor, bands=bands) for date in dates)

@@ -32,11 +32,28 @@ class Coding:
         positions: stored number and position, or IGNORE.
         is_colour: whether numbers are colours of three channels, `0xRRGGBB`.
         by_band: whether numbers are bands, from 0, the first that is not 0 in a pixel.
+        rest: position of all other numbers, or IGNORE; `_UNNAMED`: there are to be none.
     """
 
     positions: tuple[tuple[int, int], ...]
     is_colour: bool = False
     by_band: bool = False
+    rest: int = _UNNAMED
+
+    def position(self, number: int) -> int:
+        """The position of a number.
+
+        Raises:
+            KeyError: no class has it.
+        """
+        found = self._positions.get(number, self.rest)
+        if found == _UNNAMED:
+            raise KeyError(number)
+        return found
+
+    @cached_property
+    def _positions(self) -> Mapping[int, int]:
+        return dict(self.positions)
 
     @cached_property
     def _table(self) -> NDArray[np.int64]:
@@ -65,6 +82,8 @@ class Coding:
             keys, places = np.array(sorted(self.positions), dtype=np.int64).T
             at = np.minimum(np.searchsorted(keys, numbers), len(keys) - 1)
             result = np.where(keys[at] == numbers, places[at], _UNNAMED)
+        if self.rest != _UNNAMED:
+            result = np.where(result == _UNNAMED, self.rest, result)
         if not there.all():
             result = np.where(there, result, IGNORE)
         if (result == _UNNAMED).any():

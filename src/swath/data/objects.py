@@ -103,7 +103,7 @@ def found_of(
         if segment:
             label = _shapes(one, classes, files, in_shares=in_shares)
         else:
-            label = BoxesLabel(_boxes(one, classes, odd), files, in_shares)
+            label = BoxesLabel(stacked(one, classes.position, odd), files, in_shares)
         items.append(Item(name, (image,), label, name))
         if part := one.part or part_of(image, images.folder):
             parts[name] = part
@@ -121,12 +121,18 @@ def found_of(
     return Found(task, classes.labels, tuple(items), (*strays, *lone), parts, tuple(said))
 
 
-def _boxes(one: Marked, classes: Classes, odd: Counter[str]) -> Boxes:
-    """The boxes of an image; without those of no extent, and those told twice."""
+def stacked(one: Marked, positions: Mapping[str, int], odd: Counter[str]) -> Boxes:
+    """The boxes of an image; without those of no extent, those told twice, and those of no class.
+
+    Args:
+        one: the image.
+        positions: of classes by name.
+        odd: what is odd, counted here.
+    """
     outlines, labels, ignored = [], [], []
     seen: set[tuple[bytes, str]] = set()
     for name, outline, skip in zip(one.names, one.outlines, one.ignored, strict=True):
-        if name not in classes.position:
+        if name not in positions:
             continue
         if not np.isfinite(outline).all() or (outline.max(axis=0) <= outline.min(axis=0)).any():
             odd["objects have no extent; they are left out"] += 1
@@ -135,16 +141,16 @@ def _boxes(one: Marked, classes: Classes, odd: Counter[str]) -> Boxes:
         else:
             seen.add(key)
             outlines.append(outline)
-            labels.append(classes.position[name])
+            labels.append(positions[name])
             ignored.append(skip)
     oriented = any(len(outline) == 4 for outline in outlines)
     points = 4 if oriented else 2
-    stacked = np.asarray([_four(one) if oriented else one for one in outlines], dtype=np.float32)
-    stacked = stacked.reshape(-1, points, 2)
+    corners = np.asarray([_four(one) if oriented else one for one in outlines], dtype=np.float32)
+    corners = corners.reshape(-1, points, 2)
     return Boxes(
-        around(stacked),
+        around(corners),
         np.asarray(labels, dtype=np.int64),
-        stacked if oriented else None,
+        corners if oriented else None,
         np.asarray(ignored, dtype=np.bool_),
     )
 

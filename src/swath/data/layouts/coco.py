@@ -7,7 +7,8 @@ neither as found nor as missed, and are pixels of their class.
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -16,8 +17,9 @@ import shapely
 
 from swath.data.files import Images, part_of, visible
 from swath.data.layouts import Asked, Found
-from swath.data.objects import Marked, found_of
+from swath.data.objects import Marked, found_of, stacked
 from swath.data.run_lengths import decoded, traced
+from swath.data.sample import Boxes
 from swath.errors import DataError
 
 _HEAD = 4096  # bytes in which a file of this layout opens like an object
@@ -31,8 +33,17 @@ def recognise(folder: Path, asked: Asked) -> Found | None:
     """
     if asked.task not in (None, "detection", "segmentation"):
         return None
+    return read(folder, visible(folder, [".json"]), asked)
+
+
+def read(folder: Path, paths: Sequence[Path], asked: Asked) -> Found | None:
+    """The same from some of the JSON files of a folder.
+
+    Raises:
+        DataError: as above.
+    """
     images = Images(folder)
-    files = [(path, data) for path in visible(folder, [".json"]) if (data := _load(path)) is not None]
+    files = [(path, data) for path in paths if (data := _load(path)) is not None]
     if not images.paths or not files:
         return None
     segment = asked.task == "segmentation"
@@ -79,6 +90,22 @@ def _load(path: Path) -> Mapping[str, Any] | None:
         return None
     lists = ("images", "annotations", "categories")
     return data if all(isinstance(data.get(key), list) for key in lists) else None
+
+
+def boxes_of(annotations: Sequence[Mapping[str, Any]], positions: Mapping[int, int], odd: Counter[str]) -> Boxes:
+    """The boxes of one image.
+
+    Args:
+        annotations: of it, as such files have them.
+        positions: of classes by the number of their category.
+        odd: what is odd, counted here.
+    """
+    marked = Marked("", Path(), None)
+    for entry in annotations:
+        known = int(entry.get("category_id", -1))
+        if known not in positions or not _add_box(marked, str(known), entry):
+            odd["annotations have no box that can be read, or no category; they are left out"] += 1
+    return stacked(marked, {str(number): at for number, at in positions.items()}, odd)
 
 
 def _add_box(target: Marked, name: str, entry: Mapping[str, Any]) -> bool:

@@ -40,6 +40,31 @@ class SetClass(Frozen):
     """In labels that are no masks, such as names of folders; None: the name."""
 
 
+class Rows(Frozen):
+    """Images that lie in the rows of a table: Parquet with files in its cells, or tortillas within a tortilla."""
+
+    name: str
+    """Column of the names of images."""
+    image: str
+    """Column of the images; of tortillas, the name of the part that is the image."""
+    classes: str
+    """Likewise of their masks."""
+    in_colours: bool = False
+    """Whether masks tell classes by colours."""
+    part: str | None = None
+    """Column of the part of a split; None: the path tells it."""
+    only: dict[str, tuple[str, ...]] = Field(default_factory=dict)
+    """Values that a column must have for a row to be read."""
+    crs: str | None = None
+    """Column of the CRS, for images that do not say it."""
+    bounds: str | None = None
+    """Column of west, south, east and north in that CRS."""
+    objects: str | None = None
+    """Column of the objects of an image, as a list of annotations of the COCO layout."""
+    categories: dict[int, str] = Field(default_factory=dict)
+    """Names of their classes by number."""
+
+
 class Arrangement(Frozen):
     """Where files lie, as paths without suffix in which `{word}` stands for a name and `*` for anything but `/`.
 
@@ -58,9 +83,18 @@ class Arrangement(Frozen):
     suffixes: tuple[str, ...] = ()
     """Of the rasters; empty: any."""
     arrays: dict[Role, tuple[str, ...]] = Field(default_factory=dict)
-    """Names that the array of a role may have, where files are HDF5 or NetCDF 4."""
+    """Names that the array of a role may have, where files are HDF5 or NetCDF 4; `a+b`: both, one after another.
+
+    Of `months` the image has an array for each band, in the order of the bands.
+    """
     stacked: bool = False
     """Whether an array holds many images, one after another, and that of classes a row of 0 and 1 for each."""
+    months: bool = False
+    """Whether the arrays of an image are series of a year, one per band, of which the median of each month is taken."""
+    rows: Rows | None = None
+    """Where the files are tables of many images."""
+    objects: tuple[str, ...] = ()
+    """Files of the COCO layout that tell the objects of the images, with the part of a split in their names."""
     sensor: str | None = None
     """As of the set, where imagery that lies like this is of another sensor."""
     bands: tuple[str, ...] = ()
@@ -137,8 +171,9 @@ class Published(Frozen):
     """What the paper says where it is not one size."""
     sensor: str | None = None
     """As for `swath.open`, where the files bear no mark of it."""
-    bands: tuple[str, ...] = ()
-    """As for `swath.open`, where the files do not say what their bands are, or not in the sensor's order."""
+    bands: tuple[str | Band, ...] = ()
+    """As for `swath.open`, where the files do not say what their bands are, or not in the sensor's order; whole ones
+    where they are of another sensor than the rest."""
     light: str | None = None
     """Sensor whose bands these are, where their numbers are not stored as that sensor stores them."""
     classes: tuple[SetClass, ...] = ()
@@ -147,6 +182,8 @@ class Published(Frozen):
     """What masks of classes hold where nothing changed and no class is labelled."""
     ignore: tuple[SetClass, ...] = ()
     """What means "not labelled"."""
+    rest: str | None = None
+    """Class of all other numbers or colours of masks, or what of `ignore` they are; None: there are to be none."""
     one_band_each: bool = False
     """Whether masks have a band per class."""
     transitions: dict[int, tuple[str, str]] = Field(default_factory=dict)
@@ -194,7 +231,7 @@ class Published(Frozen):
             return self.bands or None
         known = {band.name: band for band in find_sensor(self.light).sensor.bands}
         plain = {"units": "dn", "scale": 1.0, "offset": 0.0, "dtype": None, "nodata": None}
-        return tuple(known[name].with_(**plain) for name in self.bands)
+        return tuple(known[name].with_(**plain) for name in self.bands if isinstance(name, str))
 
     def pattern(self, template: str) -> re.Pattern[str]:
         """What paths of a template look like, anywhere in a folder; a word that comes again must be the same.
@@ -222,17 +259,18 @@ class Published(Frozen):
 
     def _agree(self) -> None:
         names = {one.name for one in self.classes}
+        if self.rest is not None and self.rest not in names | {one.name for one in self.ignore}:
+            raise ValueError(f"rest: {self.rest!r} is no class, and not among what is ignored")
         if lacking := [one for pair in self.transitions.values() for one in pair if one not in names]:
             raise ValueError(f"transitions: {lacking[0]!r} is no class")
 
 
 @cache
 def published() -> Mapping[str, Published]:
-    """All sets by name, in the order of the alphabet."""
-    found: dict[str, Published] = {}
+    """All sets by name, in the order of the alphabet. What a file leaves out is that of the set in its `like`."""
+    told: dict[str, dict[str, Any]] = {}
     for path in sorted((files(__package__) / "sets").iterdir(), key=lambda path: path.name):
         if path.name.endswith(".yaml"):
-            fields: dict[str, Any] = yaml.safe_load(path.read_text(encoding="utf-8"))
-            one = Published.model_validate({"name": path.name.removesuffix(".yaml"), **fields})
-            found[one.name] = one
-    return found
+            told[path.name.removesuffix(".yaml")] = yaml.safe_load(path.read_text(encoding="utf-8"))
+    whole = {name: {**told.get(own.pop("like", ""), {}), **own} for name, own in told.items()}
+    return {name: Published.model_validate({"name": name, **fields}) for name, fields in whole.items()}

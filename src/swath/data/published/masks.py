@@ -98,7 +98,11 @@ def coding_of(
     for position, one in places:
         positions |= dict.fromkeys(_told(one, is_colour=is_colour), position)
     positions |= dict.fromkeys((*asked.ignore, -1), IGNORE)
-    return Coding(tuple(sorted(positions.items())), is_colour, facts.one_band_each)
+    if facts.rest is None:
+        return Coding(tuple(sorted(positions.items())), is_colour, facts.one_band_each)
+    names = [one.name for one in facts.classes]
+    rest = names.index(facts.rest) if facts.rest in names else IGNORE
+    return Coding(tuple(sorted(positions.items())), is_colour, facts.one_band_each, rest)
 
 
 def _told(one: SetClass, *, is_colour: bool) -> list[int]:

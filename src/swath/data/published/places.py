@@ -13,7 +13,7 @@ from swath.data.layouts import Stray
 from swath.data.published.facts import Arrangement, Published, Role
 from swath.scene.gather import RASTER_SUFFIXES
 
-_TEXTS = (".json", ".txt", ".csv", ".parquet", ".h5")
+_TEXTS = (".json", ".txt", ".csv", ".parquet", ".h5", ".nc", ".taco", ".tortilla")
 _LISTED = (*RASTER_SUFFIXES, *_TEXTS)
 _WORDS: Mapping[Role, str] = {
     "image": "image",

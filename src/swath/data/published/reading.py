@@ -11,8 +11,8 @@ from pathlib import Path
 
 from swath.data import masked
 from swath.data.item import Item
-from swath.data.layouts import Asked, Found, Stray
-from swath.data.published import arrays, single
+from swath.data.layouts import Asked, Found, Stray, coco
+from swath.data.published import arrays, rows, single
 from swath.data.published.damage import DamageLabel
 from swath.data.published.facts import Published
 from swath.data.published.masks import SetMasks, labels_of
@@ -55,6 +55,11 @@ def _reader(place: Arranged, task: str | None) -> _Reader | None:
         return _months if task in (None, "semantic-change", "change", "segmentation") else None
     if place.roles & {"from", "transition"}:
         return _transitions if task in (None, "semantic-change", "change") else None
+    if place.how.objects and task == "detection":
+        return _objects
+    if place.how.rows is not None:
+        kinds = ("segmentation", "detection") if place.how.rows.objects else ("segmentation",)
+        return rows.read if task in (None, *kinds) else None
     if place.how.arrays:
         kind = "classification" if place.how.stacked else "segmentation"
         reader = arrays.stacks if place.how.stacked else arrays.masks
@@ -66,6 +71,19 @@ def _reader(place: Arranged, task: str | None) -> _Reader | None:
     if place.roles == {"image"}:
         return single.folders if task in (None, "classification") else None
     return _changes if task in (None, "change") else None
+
+
+def _objects(folder: Path, place: Arranged, asked: Asked) -> Found:
+    """Images whose objects stand in files of the COCO layout.
+
+    Raises:
+        DataError: these tell of no image that is here.
+    """
+    listing = Listing(folder)
+    files = [path for told in place.how.objects for path in listing.like(place.one, told)]
+    if (found := coco.read(folder, files, asked)) is None:
+        raise DataError(f"{folder}: {', '.join(place.how.objects)} tell of no object in an image that is here")
+    return found
 
 
 def _changes(folder: Path, place: Arranged, asked: Asked) -> Found:

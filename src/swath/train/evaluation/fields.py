@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -13,6 +13,9 @@ from numpy.typing import NDArray
 from odc.geo.geobox import GeoBox
 
 from swath.data import IGNORE, Item
+from swath.data.arrays import Within
+from swath.data.inner_mask import InnerMask
+from swath.data.inside import Inside
 from swath.errors import TrainError
 from swath.predict.fields import Outlines, on_grid
 from swath.scene.raster import RasterReader
@@ -29,7 +32,7 @@ class Fields:
 
     Attributes:
         told: a file of polygons; or `OLD=NEW`, for rasters of field numbers (0: none) that are named like the labels
-            with `NEW` instead of `OLD`.
+            with `NEW` instead of `OLD`: files, or arrays in the file that the labels lie in.
     """
 
     told: str
@@ -45,6 +48,11 @@ class Fields:
         if not sign:
             shapes = np.asarray(on_grid(self.told, grid).geometry.values, dtype=object)
             return FieldsOfScene(Outlines(shapes, grid))
+        if isinstance(item.label, InnerMask) and isinstance(inner := item.label.within, Within):
+            if not any(old in key for key in inner.keys):
+                raise TrainError(f"{item.name}: its label is {inner.keys[0]}, so fields={self.told!r} says nothing")
+            there = replace(inner, keys=tuple(key.replace(old, new) for key in inner.keys))
+            return FieldsOfScene(Numbers(item.label.path, (int(grid.shape.y), int(grid.shape.x)), there))
         files = item.label.files if item.label is not None else ()
         if not files or old not in files[0].name:
             raise TrainError(f"{item.name}: no {old!r} in the name of its label, so fields={self.told!r} says nothing")
@@ -56,13 +64,19 @@ class Fields:
 
 @dataclass(frozen=True)
 class Numbers:
-    """A raster of the numbers of fields, of the size of its scene."""
+    """A raster of the numbers of fields, of the size of its scene; in a file of its own, or within one."""
 
     path: Path
     shape: tuple[int, int]
+    within: Inside | None = None
 
     @cached_property
     def _all(self) -> NDArray[np.int64]:
+        if self.within is not None:
+            held = self.within.layers(self.path)[0]
+            if held.shape != self.shape:
+                raise TrainError(f"{self.path}: its fields have another size than its scene; get the file again")
+            return np.asarray(held, dtype=np.int64)
         reader = RasterReader(self.path)
         if tuple(reader.grid.shape) != self.shape:
             raise TrainError(f"{self.path}: has another size than its scene; it must have a number for each pixel")
