@@ -4,7 +4,8 @@
     python benchmarks/ship.py stsun-tiny.swath src/swath/models/stsun/weights/stsun-tiny.swath [--data FOLDER]
 
 The scores, with their intervals over places, take the place of those on the cards that training chose the weights by.
-Title and licence are those of `recipes/NAME.yaml`, in which all else must be what the weights were trained by.
+Title, licence and how weights are stored are those of `recipes/NAME.yaml`, in which all else must be what the weights
+were trained by; it is the stored weights that are scored.
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ from __future__ import annotations
 import argparse
 from dataclasses import replace
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 from stsun_table import ROOT, recipe_of, recipe_of_file, scored
 from swath.models.model import Model
@@ -29,12 +31,14 @@ def main() -> None:
     recipe, model = recipe_of(asked.trained, asked.data), Model.load(asked.trained)
     now = recipe_of_file(ROOT / "recipes" / f"{recipe.name}.yaml", asked.data)
     words = {"title": now.title, "licence": now.licence}
-    if now != recipe.model_copy(update=words):
+    with TemporaryDirectory() as folder:
+        model = Model.load(model.save(Path(folder) / asked.trained.name, dtype=now.stored))
+    if now != recipe.model_copy(update={**words, "stored": now.stored}):
         raise SystemExit(f"recipes/{recipe.name}.yaml is not what {asked.trained} was trained by; train it again")
     cards = []
     for one, card in zip(recipe.sets, model.cards, strict=True):
         split = asked.trained.with_suffix(".train") / f"{card.name}.split.json"
-        found = scored(f"{asked.trained}:{card.name}", one, recipe, split)
+        found = scored(model.skill(card.name), one, recipe, split)
         print(found.describe(), flush=True)
         scores = [one for one in found.scores() if one.metric in _KEPT or one.metric.startswith("iou/")]
         cards.append(card.with_(scores=tuple(scores), recipe=now.to_yaml(portable=True), **words))

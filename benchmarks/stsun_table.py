@@ -19,6 +19,7 @@ import numpy as np
 import yaml
 
 import swath
+from swath.models.model import Model
 from swath.models.registry import cards_of
 from swath.train.batches import Draw
 from swath.train.compose import compose
@@ -80,7 +81,7 @@ def baseline(recipe: Recipe, one: SetRecipe, crops: int, folder: Path) -> Path:
     return out
 
 
-def scored(model: str, one: SetRecipe, recipe: Recipe, split: Path) -> Evaluation:
+def scored(model: Model | str, one: SetRecipe, recipe: Recipe, split: Path) -> Evaluation:
     """A model on the test part of a set."""
     keys = ("layout", "classes", "label_field", "ignore", "sensor", "bands", "gsd", "coregister")
     told = {key: getattr(one, key) for key in keys if getattr(one, key) is not None}
