@@ -286,7 +286,7 @@ def gamus(real: Real, folder: Path) -> None:
 def africa_fields(real: Real, folder: Path) -> None:
     for number in range(4):
         site = f"GH001234{number}"
-        real.write(folder / "images" / f"{site}_2018-0{number + 1}.tif", real.bands(number, 1), number)
+        real.write(folder / "imagery" / f"{site}_2018-0{number + 1}.tif", real.bands(number, 1), number)
         label = np.minimum(real.land(number, 1), 2)
         real.write(folder / "labels" / f"{site}_12345{number}_2018-0{number + 1}.tif", label, number)
 
