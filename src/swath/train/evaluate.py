@@ -14,32 +14,29 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
-from odc.geo.geobox import GeoBox
 
-from swath.data import IGNORE, Dataset, Item
+from swath.data import Dataset
 from swath.data import open as open_data
 from swath.errors import MatchError, SwathError, TrainError
 from swath.models.model import Model
 from swath.models.registry import load
 from swath.predict.skills import fitting_skill, is_fitted, meant, refuse_pretrained
-from swath.scene.look_pixels import make_picture, nearest_pixels
 from swath.scene.write.atomic import check_target
 from swath.tasks import trained_task
 from swath.tasks.figure import Case
 from swath.tasks.metrics import Metrics
 from swath.train.evaluation.classes import ClassMatch, matched_classes
-from swath.train.evaluation.counting import Counted, count_scene
+from swath.train.evaluation.counting import count_scene
 from swath.train.evaluation.fields import Fields
 from swath.train.evaluation.intervals import intervals
 from swath.train.evaluation.parts import part_of
 from swath.train.evaluation.report import Evaluation, SceneResult, few_places
+from swath.train.evaluation.worst import Worst
 
 __all__ = ["Evaluation", "evaluate"]
 
 _OWN = ("out", "confidence", "probabilities", "extent", "overwrite", "resume", "cluster", "pairs", "before_map")
 """Arguments of `swath.predict` that mean nothing here."""
-_PICTURE = 360
 _MOST_ALIKE = 3
 
 
@@ -221,7 +218,7 @@ def _count(
     """Every scene, the worst of them, and what must be said."""
     task = trained_task(model.card)
     results: list[SceneResult] = []
-    ranked: list[tuple[tuple[float, float], Case]] = []
+    cases = Worst(worst)
     notes: dict[str, None] = {}
     failed: dict[str, SwathError] = {}
     unlabelled, tiled = 0, 0
@@ -244,10 +241,7 @@ def _count(
                 item.name, item.place, counted.metrics, counted.labelled, counted.answered, scores, counted.fields
             )
         )
-        badness = _badness(counted, scores)
-        if worst and np.isfinite(badness[0]) and (len(ranked) < worst or badness > ranked[-1][0]):
-            ranked.append((badness, _case(dataset, item, model, counted, scores)))
-            ranked = sorted(ranked, key=lambda one: one[0], reverse=True)[:worst]
+        cases.take(dataset, item, model, counted, scores)
     if progress is not None:
         progress(len(dataset.items), len(dataset.items))
     if not results:
@@ -262,7 +256,7 @@ def _count(
             f"{tiled} of {len(results)} images are larger than a tile of {model.card.tile.size} px: the mean of their "
             "tiles' probabilities decides"
         ] = None
-    return results, [case for _, case in ranked], list(notes)
+    return results, cases.found, list(notes)
 
 
 def _why_none(dataset: Dataset, failed: Mapping[str, SwathError]) -> SwathError:
@@ -272,35 +266,3 @@ def _why_none(dataset: Dataset, failed: Mapping[str, SwathError]) -> SwathError:
     if len(failed) == 1 or isinstance(first, MatchError):
         return first
     return TrainError(f"{dataset.name}: none of the {len(failed)} scenes could be used; {next(iter(failed))}: {first}")
-
-
-def _badness(counted: Counted, scores: Mapping[str, float]) -> tuple[float, float]:
-    """The larger the worse; of equals, that with more mistakes. Of an image: how sure it was of a wrong answer."""
-    if counted.label.ndim == 0 and "ece" in scores:
-        # Of a single answer the calibration error is its distance from right or wrong.
-        return 1 - scores["accuracy"], scores["ece"]
-    value = scores[counted.metrics.headline]
-    mistakes = 1 - scores.get("accuracy", 1.0)
-    return (-value if counted.metrics.higher_is_better else value), mistakes
-
-
-def _case(dataset: Dataset, item: Item, model: Model, counted: Counted, scores: Mapping[str, float]) -> Case:
-    scene = dataset.scene(item)
-    dates = [0] if len(scene.dates) == 1 else [0, len(scene.dates) - 1]
-    picture = make_picture(scene, dates=dates, longest=_PICTURE)
-    if counted.label.ndim == 0 and model.card.output.classes:
-        names = [label.name for label in model.card.output.classes]
-        words = f"labelled {names[int(counted.label)]}, answered {names[int(counted.answer)]}"
-    else:
-        headline = counted.metrics.headline
-        words = f"{headline.replace('_', ' ')} {scores[headline]:.3f}"
-    label, answer = (_as_shown(one, scene.grid, picture.grid) for one in (counted.label, counted.answer))
-    return Case(item.name, words, picture.pixels, label, answer)
-
-
-def _as_shown(plane: NDArray[Any], grid: GeoBox, shown: GeoBox) -> NDArray[Any]:
-    """A shrunken label or answer on the pixels of a picture, which is north up where its scene is not."""
-    if plane.ndim < 2:
-        return plane
-    rows, columns, inside = nearest_pixels(grid.zoom_to(plane.shape), shown)
-    return np.where(inside, plane[rows, columns], np.nan if plane.dtype.kind == "f" else IGNORE)
