@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import json
+import re
+import shutil
 from pathlib import Path
 
+import geopandas as gpd
 import numpy as np
 import pytest
 import rasterio
@@ -53,11 +56,27 @@ def test_a_table_and_a_report(labelled: Path, weights: Path, tmp_path: Path) -> 
     done = run("evaluate", weights, labelled, *OPENED, "--split", "all", "--bootstrap", 20, "-o", tmp_path / "report")
     assert done.exit_code == 0, done.output
     lines = done.stdout.splitlines()
-    assert lines[0].endswith("2 scenes, 65,536 labelled pixels")
+    assert lines[0].endswith("2 scenes in 1 place, 65,536 labelled pixels")
     assert any(line.startswith("mean IoU") for line in lines)
     assert any(line.startswith("bright") for line in lines)
     told = json.loads((tmp_path / "report" / "report.json").read_text())
     assert f"{told['scores']['mean_iou']:.3f}" in next(line for line in lines if line.startswith("mean IoU"))
+
+
+def test_points_are_widened(own_data: Path, weights: Path, tmp_path: Path) -> None:
+    shutil.copy(own_data / "paris_2018.tif", tmp_path / "paris.tif")
+    with rasterio.open(tmp_path / "paris.tif") as source:
+        x, y = (np.array(part) for part in source.xy([40, 130, 220], [60, 130, 200]))
+        points = gpd.GeoDataFrame(
+            {"kind": ["dark", "middle", "bright"]}, geometry=gpd.points_from_xy(x, y, crs=source.crs)
+        )
+    points.to_file(tmp_path / "points.gpkg")
+    told = (*OPENED[:4], "--label-field", "kind", "--split", "all", "--bootstrap", 0)
+    assert run("evaluate", weights, tmp_path, *told).exit_code == 1
+    done = run("evaluate", weights, tmp_path, *told, "--buffer", 100)
+    assert done.exit_code == 0, done.output
+    pixels = int(re.search(r"([\d,]+) labelled pixels", done.stdout)[1].replace(",", ""))  # type: ignore[index]
+    assert pixels == pytest.approx(3 * np.pi * 100**2 / 10.5**2, rel=0.1), "three circles of 100 m"
 
 
 def test_what_is_amiss_is_one_line_in_the_words_of_the_command_line(labelled: Path, weights: Path) -> None:

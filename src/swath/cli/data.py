@@ -28,6 +28,10 @@ Ignore = Annotated[
 LabelField = Annotated[
     str | None, typer.Option("--label-field", metavar="FIELD", help="Column of a table or vector file with the class.")
 ]
+Buffer = Annotated[
+    float | None,
+    typer.Option("--buffer", metavar="M", help="Width by which lines and points of vector files become areas."),
+]
 Gsd = Annotated[
     float | None, typer.Option("--gsd", metavar="M", help="Pixel size on the ground, of images that do not say it.")
 ]
@@ -48,10 +52,12 @@ def inspect(
     bands: BandNames = None,
     gsd: Gsd = None,
     coregister: Coregister = False,
+    buffer: Buffer = None,
     as_json: Annotated[bool, typer.Option("--json", help="For programs.")] = False,
 ) -> None:
     """Read all of it, and say what is there, what is odd, and what is done about that."""
-    found = open_data(folder, task, layout, classes, ignore, label_field, sensor, bands, gsd, coregister)
+    told = (task, layout, classes, ignore, label_field, sensor, bands, gsd, coregister)
+    found = open_data(folder, *told, buffer=buffer)
     report = inspected(found)
     if as_json:
         typer.echo(report.to_json())
@@ -71,6 +77,7 @@ def split(
     sensor: SensorName = None,
     bands: BandNames = None,
     gsd: Gsd = None,
+    buffer: Buffer = None,
     val: Annotated[float, typer.Option("--val", help="Share of the items to tune by.")] = 0.15,
     test: Annotated[float, typer.Option("--test", help="Share of the items to score by.")] = 0.15,
     seed: Annotated[int, typer.Option("--seed", help="Another one gives another choice of places.")] = 0,
@@ -84,7 +91,8 @@ def split(
     from swath.scene.write.atomic import check_target
 
     check_target(out, overwrite=overwrite)
-    found = open_data(folder, task, layout, classes, ignore, label_field, sensor, bands, gsd)
+    told = (task, layout, classes, ignore, label_field, sensor, bands, gsd)
+    found = open_data(folder, *told, buffer=buffer)
     report = inspected(found)
     made = part(found, seed=seed, val=val, test=test, by=by, report=report)  # type: ignore[arg-type]  # checked there
     made.save(out, overwrite=overwrite)
@@ -107,6 +115,7 @@ def open_data(
     bands: str | None = None,
     gsd: float | None = None,
     coregister: bool = False,
+    buffer: float | None = None,
 ) -> Dataset:
     """Open a labelled folder with the options as they were typed.
 
@@ -127,6 +136,7 @@ def open_data(
         bands=None if bands is None else band_keys(bands),
         gsd=gsd,
         coregister=coregister,
+        buffer=buffer,
     )
 
 

@@ -6,7 +6,7 @@ from typing import Annotated, Any
 
 import typer
 
-from swath.cli.data import Classes, Coregister, Folder, Ignore, LabelField, Layout, Task, open_data
+from swath.cli.data import Buffer, Classes, Coregister, Folder, Ignore, LabelField, Layout, Task, open_data
 from swath.cli.options import BandNames, SensorName, split
 from swath.cli.words import show, table
 from swath.progress import Bar
@@ -24,6 +24,7 @@ def evaluate(
     layout: Layout = None,
     classes: Classes = None,
     label_field: LabelField = None,
+    buffer: Buffer = None,
     ignore: Ignore = None,
     sensor: SensorName = None,
     bands: BandNames = None,
@@ -85,7 +86,8 @@ def evaluate(
     loaded = model if is_fitted(model) else load(model)
     tasks = {"change"} if isinstance(loaded, str) else {card.task for card in loaded.cards}
     only = next(iter(tasks)) if len(tasks) == 1 else None
-    data = open_data(folder, task or only, layout, classes, ignore, label_field, sensor, bands, coregister=coregister)
+    read_as = (task or only, layout, classes, ignore, label_field, sensor, bands)
+    data = open_data(folder, *read_as, coregister=coregister, buffer=buffer)
     given: dict[str, Any] = {
         "threshold": threshold,
         "fields": fields,

@@ -9,7 +9,7 @@ from typing import Annotated, Any
 
 import typer
 
-from swath.cli.data import Classes, Coregister, Gsd, Ignore, LabelField, Layout, class_names
+from swath.cli.data import Buffer, Classes, Coregister, Gsd, Ignore, LabelField, Layout, class_names
 from swath.cli.options import BandNames, SensorName, band_keys, split
 from swath.progress import Bar
 
@@ -64,6 +64,7 @@ def train(
     classes: Classes = None,
     ignore: Ignore = None,
     label_field: LabelField = None,
+    buffer: Buffer = None,
     sensor: SensorName = None,
     bands: BandNames = None,
     gsd: Gsd = None,
@@ -107,6 +108,7 @@ def train(
         "classes": None if classes is None else class_names(classes),
         "ignore": None if ignore is None else split(ignore),
         "label_field": label_field,
+        "buffer": buffer,
         "sensor": sensor,
         "bands": None if bands is None else band_keys(bands),
         "gsd": gsd,
