@@ -17,6 +17,7 @@ from torch import Tensor, nn
 import swath
 from swath.errors import PredictError, WriteError
 from swath.models import ClassLabel
+from swath.predict.areas import cell_areas
 from swath.predict.page import Part, write_page
 from swath.predict.page.facts import area_words
 from swath.predict.product import Product
@@ -168,6 +169,36 @@ def test_a_page_of_values_shows_a_ramp_and_one_of_a_large_scene_its_overview(own
     assert "linear-gradient" in text
     assert "pictures are overviews" in text
     assert "data-width='100'" in text
+
+
+def test_a_page_of_a_series_shows_when_change_was_first(own_data: Path, tmp_path: Path) -> None:
+    with rasterio.open(own_data / "paris_2015.tif") as old, rasterio.open(own_data / "paris_2018.tif") as new:
+        mixed = old.read()
+        mixed[:, :, 128:] = new.read()[:, :, 128:]
+        with rasterio.open(tmp_path / "mixed.tif", "w", **old.profile) as target:
+            target.write(mixed)
+            target.descriptions = old.descriptions
+    paths = (own_data / "paris_2015.tif", tmp_path / "mixed.tif", own_data / "paris_2018.tif")
+    series = swath.open(*paths, sensor=SENSOR, dates=["2015-08-01", "2016-08-01", "2018-05-01"])
+    model = swath.Model.wrap(Brighter(), task="change", like=series.select(dates=[0, 1]), classes=["no", "yes"])
+    product = swath.predict(series, model, pairs="consecutive")
+    product.page(tmp_path / "page.html")
+    found = tags(tmp_path / "page.html").found
+    layers = [one["data-layer"] for name, one in found if name == "img" and "data-layer" in one]
+    assert layers == ["first-change-0", "map-0", "map-1", "confidence-0"]
+    text = (tmp_path / "page.html").read_text(encoding="utf-8")
+    shown = re.search(r"<div class='of-layer' data-layer='first-change-0'>(.*?)</div>", text)
+    assert shown is not None, "it is shown at first, so its legend is too"
+    rows = re.findall(r"<tr><th scope='row'><i[^>]*></i>([^<]*)</th><td>([^<]*)</td><td>([^<]*)</td>", shown[1])
+    assert [name for name, *_ in rows] == ["no change", "2016-08-01", "2018-05-01"]
+    numbers = product.stored()["first-change"][0]
+    cells = cell_areas(product.grid)
+    assert cells is not None
+    for value, (_, area, _) in enumerate(rows):
+        assert area == area_words(float(((numbers == value).sum(axis=1) * cells).sum()), in_metres=True)
+    assert all((numbers == value).any() for value in range(3))
+    colours = re.findall(r"swatch' style='background:(#[0-9a-f]{6})'", shown[1])
+    assert len(set(colours)) == 2, "no change is left clear"
 
 
 def test_a_map_whose_scene_is_gone_is_shown_alone(change: Product, tmp_path: Path) -> None:

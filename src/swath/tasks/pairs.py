@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
 FIRST, TIMES = "first-change", "times"
 """Keys of the files about all pairs: when change was seen first, and how often."""
+FIRST_LAYER = "first change"
 _MOST = 254
 
 
@@ -58,7 +59,7 @@ class OfPairs:
             files["confidence"] += confidence_layers(options, ())
         names = ["no change", *(pair.names[1] for pair in self.pairs)]
         first = Layer(
-            "first change",
+            FIRST_LAYER,
             "uint8" if len(self.pairs) <= _MOST else "uint16",
             nodata=NODATA if len(self.pairs) <= _MOST else 65535,
             kind="categorical",

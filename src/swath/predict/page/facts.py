@@ -18,6 +18,7 @@ from swath.predict.page.pictures import clear_class, colour_of
 from swath.scene.describe import place_words
 from swath.scene.footprint import footprint
 from swath.scene.write import record_path
+from swath.tasks.pairs import FIRST, is_of_pairs
 from swath.tasks.task import MAIN
 
 if TYPE_CHECKING:
@@ -61,6 +62,7 @@ class Facts:
         place: where, in words.
         size: rows and columns.
         classes: with their areas; none for a map of numbers.
+        first: of a series: each date at which change was seen first, with the area; none else.
         in_metres: whether areas are m², and not pixels.
         valid: share of pixels that have an answer.
         confidence: mean, 0 to 1; None where it was not kept.
@@ -76,6 +78,7 @@ class Facts:
     place: str
     size: tuple[int, int]
     classes: tuple[ClassRow, ...]
+    first: tuple[ClassRow, ...]
     in_metres: bool
     valid: float
     confidence: float | None
@@ -101,6 +104,7 @@ def facts_of(part: Part) -> Facts:
         place=part.place or place_words(footprint(product.grid)),
         size=product.shape,
         classes=classes,
+        first=_classes(product, FIRST)[0] if is_of_pairs(product.files) else (),
         in_metres=in_metres,
         valid=valid,
         confidence=mean,
@@ -113,14 +117,14 @@ def facts_of(part: Part) -> Facts:
     )
 
 
-def _classes(product: Product) -> tuple[tuple[ClassRow, ...], bool, float]:
+def _classes(product: Product, key: str = MAIN) -> tuple[tuple[ClassRow, ...], bool, float]:
     """Classes with areas, whether these are in m², and the share of pixels with an answer."""
-    layers = product.files[MAIN]
+    layers = product.files[key]
     cells = cell_areas(product.grid)
     weights = np.ones(product.shape[0]) if cells is None else cells
     totals = [dict.fromkeys(layer.classes or {}, 0.0) for layer in layers]
     whole, answered = 0.0, 0.0
-    for (rows, columns), numbers in product.blocks():
+    for (rows, columns), numbers in product.blocks(key):
         weight = weights[rows]
         whole += float(weight.sum()) * (columns.stop - columns.start)
         answered += float(_answered(numbers[0], layers[0].nodata).sum(axis=1) @ weight)

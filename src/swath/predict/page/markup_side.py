@@ -8,6 +8,7 @@ from swath.predict.page.facts import ClassRow, Facts, area_words
 from swath.predict.page.pictures import Overlay, Pictures
 from swath.predict.page.shapes import Outline, Outlines
 from swath.scene.words import percent
+from swath.tasks.pairs import FIRST
 
 _CHANGES = ("change", "semantic-change")
 _SMALL = 2000.0
@@ -37,14 +38,27 @@ def numbers(facts: Facts, outlines: Outlines | None) -> str:
 
 
 def legend(facts: Facts, pictures: Pictures, outlines: Outlines | None) -> str:
-    """Classes with their areas; ramps of layers that are numbers, shown when the layer is."""
+    """Classes with their areas; dates of the first change and ramps of layers that are numbers, shown when they are."""
     counts = {} if outlines is None else outlines.counts
     rows = "".join(_row(row, facts, counts.get(row.value)) for row in facts.classes)
     count = "<th scope='col'>count</th>" if counts else ""
     columns = f"<th scope='col'>class</th><th scope='col'>area</th><th scope='col'>share</th>{count}"
     table = f"<table class='legend'><thead><tr>{columns}</tr></thead><tbody>{rows}</tbody></table>" if rows else ""
     ramps = "".join(_ramp(one, hidden=i > 0) for i, one in enumerate(pictures.overlays) if one.ramp is not None)
-    return f"<section><h3>Legend</h3>{table}{ramps}</section>"
+    return f"<section><h3>Legend</h3>{_first(facts, pictures)}{table}{ramps}</section>"
+
+
+def _first(facts: Facts, pictures: Pictures) -> str:
+    """Dates in their colours, with what changed first at each."""
+    if not facts.first:
+        return ""
+    at, shown = next((i, one) for i, one in enumerate(pictures.overlays) if one.key.startswith(FIRST))
+    columns = "".join(f"<th scope='col'>{title}</th>" for title in (shown.image.name, "area", "share"))
+    rows = "".join(_row(row, facts, None) for row in facts.first)
+    return (
+        f"<div class='of-layer' data-layer='{shown.key}'{' hidden' if at else ''}>"
+        f"<table class='legend'><thead><tr>{columns}</tr></thead><tbody>{rows}</tbody></table></div>"
+    )
 
 
 def shape_list(facts: Facts, outlines: Outlines | None) -> str:
@@ -96,7 +110,8 @@ def _ramp(one: Overlay, *, hidden: bool) -> str:
     assert one.ramp is not None
     colours = ", ".join(one.ramp.colours)
     return (
-        f"<div class='ramp' data-layer='{one.key}'{' hidden' if hidden else ''}>{escape(one.image.name.capitalize())}"
+        f"<div class='ramp of-layer' data-layer='{one.key}'{' hidden' if hidden else ''}>"
+        f"{escape(one.image.name.capitalize())}"
         f"<i style='background:linear-gradient(90deg, {colours})'></i>"
         f"<div><span>{escape(one.ramp.low)}</span><span>{escape(one.ramp.high)}</span></div></div>"
     )

@@ -149,7 +149,7 @@ for (const part of document.querySelectorAll(".part")) {
   for (const choice of all(".layer")) {
     choice.addEventListener("change", () => {
       for (const one of layers) one.hidden = one.dataset.layer !== choice.value;
-      for (const one of all(".ramp")) one.hidden = one.dataset.layer !== choice.value;
+      for (const one of all(".of-layer")) one.hidden = one.dataset.layer !== choice.value;
       const name = find(".tag-map");
       if (name) name.textContent = choice.dataset.name;
     });

@@ -15,6 +15,7 @@ from odc.geo.geobox import GeoBox
 from swath.scene.look_pixels import make_picture, nearest_pixels
 from swath.scene.whereabouts import pixel_on_ground
 from swath.tasks.change import Change
+from swath.tasks.pairs import FIRST, FIRST_LAYER, is_of_pairs
 from swath.tasks.task import MAIN
 
 if TYPE_CHECKING:
@@ -66,7 +67,7 @@ class Pictures:
         grid: of their pixels, north up.
         dates: what was seen; none where the scene is not there any more.
         caption: which bands are shown and how.
-        overlays: the map first.
+        overlays: the map first; of a series before it the date of the first change.
         pixel: metres on the ground of a pixel, across and down; None without a CRS.
         native: pixels of the product per pixel of the pictures, at least 1 where they are shrunken.
     """
@@ -100,15 +101,16 @@ def pictures_of(product: Product, scene: Scene | None, size: int) -> Pictures:
         names = [scene.names[i] if scene.dates[i] is not None or len(scene.dates) > 1 else "Image" for i in picks]
         grid, caption = seen.grid, seen.caption
         dates = tuple(Image(name, jpeg(one)) for name, one in zip(names, seen.pixels, strict=True))
-    overlays = [_overlay(product, MAIN, i, grid, shape) for i in range(min(len(product.files[MAIN]), MOST_LAYERS))]
+    overlays = [_overlay(product, FIRST, 0, grid, shape)] if is_of_pairs(product.files) else []
+    overlays += [_overlay(product, MAIN, i, grid, shape) for i in range(min(len(product.files[MAIN]), MOST_LAYERS))]
     if "confidence" in product.files:
         overlays.append(_overlay(product, "confidence", 0, grid, shape))
     return Pictures(grid, dates, caption, tuple(overlays), pixel_on_ground(grid), width / shape[1])
 
 
 def clear_class(layer: Layer) -> int | None:
-    """Of two classes, and of kinds of change, the first, which says no, is left clear."""
-    says_no = layer.classes and (len(layer.classes) == 2 or layer.name == Change.layer)
+    """Of two classes, of kinds of change and of its dates, the first, which says no, is left clear."""
+    says_no = layer.classes and (len(layer.classes) == 2 or layer.name in (Change.layer, FIRST_LAYER))
     return next(iter(layer.classes)) if layer.classes and says_no else None
 
 
