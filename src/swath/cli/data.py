@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from swath.cli.options import BandNames, SensorName, band_keys
+from swath.cli.options import BandNames, SensorName, band_keys, sensors_told
 from swath.cli.options import split as parts_of
 from swath.cli.words import as_options, show
 
@@ -38,6 +38,10 @@ Gsd = Annotated[
 Coregister = Annotated[
     bool, typer.Option("--coregister", help="Lay the dates of a place over its first, where their offset can be told.")
 ]
+Numbered = Annotated[
+    str | None,
+    typer.Option("--dates", metavar="numbered", help="The layers of each image are numbered by date: VV, VV_1, ..."),
+]
 
 
 @data.command("inspect")
@@ -51,12 +55,13 @@ def inspect(
     sensor: SensorName = None,
     bands: BandNames = None,
     gsd: Gsd = None,
+    dates: Numbered = None,
     coregister: Coregister = False,
     buffer: Buffer = None,
     as_json: Annotated[bool, typer.Option("--json", help="For programs.")] = False,
 ) -> None:
     """Read all of it, and say what is there, what is odd, and what is done about that."""
-    told = (task, layout, classes, ignore, label_field, sensor, bands, gsd, coregister)
+    told = (task, layout, classes, ignore, label_field, sensor, bands, gsd, coregister, dates)
     found = open_data(folder, *told, buffer=buffer)
     report = inspected(found)
     if as_json:
@@ -77,6 +82,7 @@ def split(
     sensor: SensorName = None,
     bands: BandNames = None,
     gsd: Gsd = None,
+    dates: Numbered = None,
     buffer: Buffer = None,
     val: Annotated[float, typer.Option("--val", help="Share of the items to tune by.")] = 0.15,
     test: Annotated[float, typer.Option("--test", help="Share of the items to score by.")] = 0.15,
@@ -92,7 +98,7 @@ def split(
 
     check_target(out, overwrite=overwrite)
     told = (task, layout, classes, ignore, label_field, sensor, bands, gsd)
-    found = open_data(folder, *told, buffer=buffer)
+    found = open_data(folder, *told, dates=dates, buffer=buffer)
     report = inspected(found)
     made = part(found, seed=seed, val=val, test=test, by=by, report=report)  # type: ignore[arg-type]  # checked there
     made.save(out, overwrite=overwrite)
@@ -115,6 +121,7 @@ def open_data(
     bands: str | None = None,
     gsd: float | None = None,
     coregister: bool = False,
+    dates: str | None = None,
     buffer: float | None = None,
 ) -> Dataset:
     """Open a labelled folder with the options as they were typed.
@@ -132,7 +139,8 @@ def open_data(
         classes=None if classes is None else class_names(classes),
         ignore=None if ignore is None else [_whole(one, "--ignore") for one in parts_of(ignore)],
         label_field=label_field,
-        sensor=sensor,
+        sensor=None if sensor is None else sensors_told(sensor),
+        dates=dates,
         bands=None if bands is None else band_keys(bands),
         gsd=gsd,
         coregister=coregister,

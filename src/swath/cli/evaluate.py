@@ -6,7 +6,7 @@ from typing import Annotated, Any
 
 import typer
 
-from swath.cli.data import Buffer, Classes, Coregister, Folder, Ignore, LabelField, Layout, Task, open_data
+from swath.cli.data import Buffer, Classes, Coregister, Folder, Ignore, LabelField, Layout, Numbered, Task, open_data
 from swath.cli.options import BandNames, SensorName, split
 from swath.cli.words import show, table
 from swath.progress import Bar
@@ -28,6 +28,7 @@ def evaluate(
     ignore: Ignore = None,
     sensor: SensorName = None,
     bands: BandNames = None,
+    dates: Numbered = None,
     match_classes: Annotated[
         str | None,
         typer.Option(
@@ -87,7 +88,7 @@ def evaluate(
     tasks = {"change"} if isinstance(loaded, str) else {card.task for card in loaded.cards}
     only = next(iter(tasks)) if len(tasks) == 1 else None
     read_as = (task or only, layout, classes, ignore, label_field, sensor, bands)
-    data = open_data(folder, *read_as, coregister=coregister, buffer=buffer)
+    data = open_data(folder, *read_as, coregister=coregister, dates=dates, buffer=buffer)
     given: dict[str, Any] = {
         "threshold": threshold,
         "fields": fields,

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Sequence
+from functools import partial
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -18,7 +19,12 @@ Paths = Annotated[
 ]
 SensorName = Annotated[
     str | None,
-    typer.Option("--sensor", metavar="NAME", help="Sensor and level, as `swath sensors` lists them, or a YAML file."),
+    typer.Option(
+        "--sensor",
+        metavar="NAME",
+        help="Sensor and level, as `swath sensors` lists them, or a YAML file. Of several sensors A,B,... for the "
+        "paths in their order, or s2=A,s1=B,... by name.",
+    ),
 ]
 BandNames = Annotated[
     str | None,
@@ -33,7 +39,8 @@ Dates = Annotated[
     typer.Option(
         "--dates",
         metavar="D,D,...",
-        help="One date per source where nothing tells them; else those wanted: 2020, 2020-01, 2020-01-13, 2019:2021.",
+        help="One date per source where nothing tells them; else those wanted: 2020, 2020-01, 2020-01-13, 2019:2021. "
+        "numbered: the layers of a file are numbered by date.",
     ),
 ]
 Place = Annotated[
@@ -53,6 +60,7 @@ ExtentCrs = Annotated[
     typer.Option("--extent-crs", metavar="CRS", help="CRS of the numbers in --extent; else that of the scene."),
 ]
 
+_NAMED = re.compile(r"(?P<name>[A-Za-z][\w-]*)=(?P<paths>.+)")
 _SHORTEST_NM = 200
 """Bare numbers from here on are wavelengths; smaller ones are names, since bands without a name are counted."""
 
@@ -65,29 +73,70 @@ def open_paths(
     dates: str | None = None,
     grid: str | None = None,
     complex: str | None = None,
+    each: bool = False,
 ) -> Scene:
     """Open paths as one scene with the options as they were typed.
 
     `dates` say when the sources were seen where nothing else does, and choose among known dates otherwise, just as
-    `bands` do for bands.
+    `bands` do for bands. Paths by the name of their sensor, `s2=a.tif,b.tif dem=c.tif`, are stacked; with `each`, so
+    are several paths without names, each of which is of a sensor of its own then.
 
     Raises:
         OpenError, SensorError, GridError: as `swath.open`.
     """
     from swath.errors import OpenError
     from swath.scene.open import open_scene
+    from swath.scene.steps import NUMBERED
 
     names = None if bands is None else band_keys(bands)
-    if dates is None:
-        return open_scene(*paths, sensor=sensor, bands=names, grid=grid, complex=complex)
+    told = None if sensor is None else sensors_told(sensor)
+    sources = _by_sensor(paths)
+    if sources is None and each and told is None and len(paths) > 1:
+        told = [None] * len(paths)
+    opened = partial(open_scene, *(paths if sources is None else [sources]), sensor=told, bands=names)
+    if dates is None or dates == NUMBERED:
+        return opened(dates=dates, grid=grid, complex=complex)
+    if sources is not None or isinstance(told, list):
+        return chosen_dates(opened(grid=grid, complex=complex), dates)
     wanted = split(dates)
     try:
-        scene = open_scene(*paths, sensor=sensor, bands=names, grid=grid, complex=complex)
+        scene = opened(grid=grid, complex=complex)
     except OpenError:
-        return open_scene(*paths, sensor=sensor, bands=names, dates=wanted, grid=grid, complex=complex)
+        return opened(dates=wanted, grid=grid, complex=complex)
     if any(date is None for date in scene.dates) and ":" not in dates:
-        return open_scene(*paths, sensor=sensor, bands=names, dates=wanted, grid=grid, complex=complex)
+        return opened(dates=wanted, grid=grid, complex=complex)
     return chosen_dates(scene, dates)
+
+
+def sensors_told(text: str) -> str | list[str | None] | dict[str, str]:
+    """One sensor; several in the order of the paths, an empty one for a path that tells its own; or by name.
+
+    Raises:
+        typer.BadParameter: a name without a sensor.
+    """
+    parts = [part.strip() for part in text.split(",")]
+    if any("=" in part for part in parts):
+        pairs = [part.partition("=") for part in parts]
+        if not all(name and sensor for name, _, sensor in pairs):
+            raise typer.BadParameter(f"--sensor {text}: write s2=SENSOR,s1=SENSOR")
+        return {name.strip(): sensor.strip() for name, _, sensor in pairs}
+    return [part or None for part in parts] if len(parts) > 1 else text
+
+
+def _by_sensor(paths: Sequence[str]) -> dict[str, list[str]] | None:
+    """Paths by the names of sensors, `s2=a.tif,b.tif`; None where none has a name.
+
+    Raises:
+        typer.BadParameter: only some have one, or two have the same.
+    """
+    found = [None if os.path.exists(path) else _NAMED.fullmatch(path) for path in paths]
+    named = [one for one in found if one is not None]
+    if not named:
+        return None
+    sources = {one["name"]: split(one["paths"]) for one in named}
+    if len(sources) < len(paths):
+        raise typer.BadParameter("write NAME=PATH,... for every sensor, each once: s2=a.tif,b.tif dem=c.tif")
+    return sources
 
 
 def chosen_dates(scene: Scene, dates: str) -> Scene:

@@ -30,7 +30,10 @@ if TYPE_CHECKING:
 
 Scenes = Annotated[
     list[str] | None,
-    typer.Argument(metavar="SCENE...", help="Files, folders, products, STAC items: all together one scene."),
+    typer.Argument(
+        metavar="SCENE...",
+        help="Files, folders, products, STAC items: all together one scene; of several sensors s2=PATH,... s1=PATH.",
+    ),
 ]
 Inputs = Annotated[
     list[str] | None,
@@ -98,6 +101,15 @@ def predict(
     exact: Annotated[bool, typer.Option("--exact", help="Equal to running the whole image at once; slower.")] = False,
     stitch: Annotated[str, typer.Option("--stitch", metavar="auto|trim|blend", help="How tiles are joined.")] = "auto",
     tile: Annotated[int | None, typer.Option("--tile", metavar="PX", help="Side of a tile.")] = None,
+    overlap: Annotated[
+        float | None,
+        typer.Option(
+            "--overlap",
+            metavar="PX|SHARE",
+            min=0,
+            help="Of blended tiles; of tiles with one answer each, whose map it makes finer: 0.5 twice as fine.",
+        ),
+    ] = None,
     batch: Annotated[int | None, typer.Option("--batch", help="Tiles that are run at once.")] = None,
     workers: Annotated[int | None, typer.Option("--workers", help="Threads that read.")] = None,
     precision: Annotated[str, typer.Option("--precision", metavar="auto|float32|bfloat16")] = "auto",
@@ -159,7 +171,8 @@ def predict(
             else:
                 from swath.predict import predict as run
 
-                scene = open_paths(scenes or [], sensor=sensor, bands=bands, dates=dates, grid=grid, complex=complex)
+                reading = {"sensor": sensor, "bands": bands, "dates": dates, "grid": grid, "complex": complex}
+                scene = open_paths(scenes or [], **reading, each=_takes_a_stack(str(model)))
                 product = run(
                     _with_others(part_of(scene, extent, extent_crs), inputs or [], str(model)),
                     str(model),
@@ -167,6 +180,7 @@ def predict(
                     exact=exact,
                     stitch=_choice("--stitch", stitch, ("auto", "trim", "blend")),
                     tile=tile,
+                    overlap=int(overlap) if overlap is not None and overlap >= 1 else overlap,
                     batch=batch,
                     workers=workers,
                     precision=_choice("--precision", precision, ("auto", "float32", "bfloat16")),
@@ -241,6 +255,14 @@ def _finish(
                 ": ".join(old) if isinstance(old, tuple) else str(old), *(f"{hectares:,.1f}" for hectares in areas_to)
             )
         show(rows)
+
+
+def _takes_a_stack(model: str) -> bool:
+    """Whether a model takes what several sensors saw, so that each path is of another one."""
+    from swath.models.registry import card_of
+    from swath.predict.skills import is_fitted
+
+    return not is_fitted(model) and bool(card_of(model).inputs[0].stack)
 
 
 def _with_others(scene: Scene, inputs: list[str], model: str) -> Scene | dict[str, Scene]:

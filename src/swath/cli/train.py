@@ -9,8 +9,8 @@ from typing import Annotated, Any
 
 import typer
 
-from swath.cli.data import Buffer, Classes, Coregister, Gsd, Ignore, LabelField, Layout, class_names
-from swath.cli.options import BandNames, SensorName, band_keys, split
+from swath.cli.data import Buffer, Classes, Coregister, Gsd, Ignore, LabelField, Layout, Numbered, class_names
+from swath.cli.options import BandNames, SensorName, band_keys, sensors_told, split
 from swath.progress import Bar
 
 
@@ -68,6 +68,7 @@ def train(
     sensor: SensorName = None,
     bands: BandNames = None,
     gsd: Gsd = None,
+    dates: Numbered = None,
     coregister: Coregister = False,
     precision: Annotated[str | None, typer.Option("--precision", metavar="auto|float32|bfloat16")] = None,
     accelerator: Annotated[str | None, typer.Option("--accelerator", metavar="auto|cpu|gpu|mps")] = None,
@@ -109,7 +110,8 @@ def train(
         "ignore": None if ignore is None else split(ignore),
         "label_field": label_field,
         "buffer": buffer,
-        "sensor": sensor,
+        "sensor": None if sensor is None else sensors_told(sensor),
+        "dates": dates,
         "bands": None if bands is None else band_keys(bands),
         "gsd": gsd,
         "coregister": coregister or None,

@@ -14,13 +14,16 @@ if TYPE_CHECKING:
 _ONE = re.compile(r"\b(sensor|grid|complex|resampling|gsd|units|stitch|precision|task|layout|by|split|pairs)='([^']*)'")
 _METRES = re.compile(r"\bgsd=([\d.]+)")
 _PAIRS = re.compile(r"\bbands=\{([^{}]*)\}")
+_SENSORS = re.compile(r"\bsensor=\{([^{}]*)\}")
 _CLASSES = re.compile(r"\bmatch_classes=\{'([^']*)': '([^']*)'\}, with None for")
 _PLACES = re.compile(r"\bdates=\[(\d{1,3}(?:, \d{1,3})*)\]")
 _SEVERAL = re.compile(r"\b(bands|dates)=\[([^\[\](]*)\]")
 _INPUTS = re.compile(r"\{'[^']*': \.\.\.(?:, ('[^{}]*))?\}")
 _NAMED = re.compile(r"\bclasses=\{number: name(, \.\.\.)?\}")
 _NUMBERS = re.compile(r"\b(ignore|val|test)=\[?(\d+(?:, \d+)*)\]?")
-_BARE = re.compile(r"\b(classes|ignore|sensor|bands|gsd|layout|label_field|split_file)=(\[\.\.\.\])?(?=[ ,;:)]|$)")
+_BARE = re.compile(
+    r"\b(classes|ignore|sensor|bands|gsd|layout|label_field|split_file|buffer|overlap)=(\[\.\.\.\])?(?=[ ,;:)]|$)"
+)
 _PLAIN = re.compile(r"\b(overwrite|resume|coregister)=True(?: \(`--\w+`\))?")
 
 
@@ -28,6 +31,7 @@ def as_options(message: str) -> str:
     """The library's advice in the words of the command line: `sensor='naip'` becomes `--sensor naip`."""
     message = _METRES.sub(lambda m: f"--gsd {m[1]}", message)
     message = _PAIRS.sub(lambda m: f"--match-bands {re.sub(r'[ ]|' + chr(39), '', m[1]).replace(':', '=')}", message)
+    message = _SENSORS.sub(lambda m: f"--sensor {re.sub(r'[ ]|' + chr(39), '', m[1]).replace(':', '=')}", message)
     message = _CLASSES.sub(lambda m: f"--match-classes '{m[1]}={m[2]}', with nothing behind = for", message)
     message = _PLACES.sub(lambda m: f"--match-dates {m[1].replace(' ', '')}", message)
     message = _ONE.sub(lambda m: f"--{m[1]} {m[2]}", message)

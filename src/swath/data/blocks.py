@@ -15,6 +15,7 @@ from odc.geo.geobox import GeoBox
 from rasterio.windows import Window
 
 from swath.data.item import Item, Label
+from swath.data.keep import opened
 from swath.data.layouts import Asked, Found
 from swath.data.sample import IGNORE, Target, class_planes
 from swath.errors import SwathError
@@ -121,10 +122,9 @@ def in_blocks(found: Found, asked: Asked) -> Found:
 
 def _grid(item: Item, asked: Asked) -> GeoBox | None:
     """Where the first image lies; None where it cannot be opened, which is told when it is inspected."""
-    from swath.scene.open import open_scene
-
     try:
-        return open_scene(str(item.images[0]), sensor=asked.sensor, bands=asked.bands).grid
+        first = item if item.sensors else replace(item, images=item.images[: item.per_date])
+        return opened(first, asked.sensor, asked.bands, asked.dates).grid
     except SwathError:
         return None
 

@@ -26,6 +26,7 @@ from swath.sensors import Band, Recognition
 
 if TYPE_CHECKING:
     from swath.scene.scene import Scene
+    from swath.scene.stacking import Stacked
 
 
 @dataclass(frozen=True, eq=False)
@@ -42,6 +43,7 @@ class Dataset:
         told_sensor: as given to `open`.
         told_bands: as given to `open`.
         told_gsd: pixel size in m of images that do not say it themselves.
+        told_dates: as given to `open`.
         coregister: whether dates are laid over the first, where their offset can be told.
         strays: files that take no part, and why.
         parts: name of item -> `train`, `val`, `test`, where the folder is already split.
@@ -59,8 +61,9 @@ class Dataset:
     classes: tuple[ClassLabel, ...]
     items: tuple[Item, ...]
     told_sensor: Any = None
-    told_bands: tuple[Any, ...] | None = None
+    told_bands: tuple[Any, ...] | Mapping[str, Any] | None = None
     told_gsd: float | None = None
+    told_dates: Any = None
     coregister: bool = False
     strays: tuple[Stray, ...] = ()
     parts: Mapping[str, str] = field(default_factory=dict)
@@ -101,7 +104,7 @@ class Dataset:
         Raises:
             OpenError, SensorError, GridError: as `swath.open`.
         """
-        return self._scenes.of(item, self.told_sensor, self.told_bands, self.told_gsd, self.coregister)
+        return self._scenes.of(item, self.told_sensor, self.told_bands, self.told_gsd, self.coregister, self.told_dates)
 
     def shape(self, item: Item) -> tuple[int, int]:
         """`(height, width)` in pixels."""
@@ -186,6 +189,16 @@ class Dataset:
     def sensor(self) -> Recognition | None:
         """Of the first item that opens; None where nothing says it."""
         return self._first.sensor
+
+    @property
+    def sensors(self) -> tuple[str, ...]:
+        """Names of all that are known of the first item that opens."""
+        return tuple(one.name for one in self._first.sensors)
+
+    @property
+    def stacked(self) -> tuple[Stacked, ...]:
+        """Where several sensors saw each place, what was done to each; of the first item that opens."""
+        return self._first.stacked
 
     @property
     def dates(self) -> int:

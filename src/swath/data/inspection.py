@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from typing import Any
@@ -15,7 +15,7 @@ from swath.data.findings import findings_of
 from swath.data.item_facts import ItemFacts, facts_of
 from swath.data.likeness import near_copies
 from swath.data.places import Tell, placed
-from swath.data.report import ClassFacts, Report
+from swath.data.report import ClassFacts, Report, SensorFacts
 from swath.data.split_file import Split
 
 _THREADS = 2
@@ -71,7 +71,25 @@ def inspect(data: Dataset, *, split: Split | None = None, progress: Tell | None 
         findings=tuple(findings_of(data, facts, usual, classes, alike, parts)),
         published="" if data.published is None else data.published.describe(),
         alike=tuple(alike),
+        sensors=tuple(_sensors(good)),
     )
+
+
+def _sensors(facts: Sequence[ItemFacts]) -> Iterator[SensorFacts]:
+    """What there is of each of several sensors, in the order of the first item."""
+    for name in [one.name for one in facts[0].stacked] if facts else []:
+        own = [stacked for one in facts for stacked in one.stacked if stacked.name == name]
+        sized = sorted(one.gsd for one in own if one.gsd is not None)
+        yield SensorFacts(
+            name=name,
+            sensor=own[0].sensor,
+            items=len(own),
+            bands=own[0].bands,
+            gsd=(sized[0], sized[len(sized) // 2], sized[-1]) if sized else None,
+            crs=_times(one.crs or "none" for one in own),
+            dates=_times(one.dates for one in own),
+            said=_times(one.said for one in own),
+        )
 
 
 def _usual(facts: Sequence[ItemFacts]) -> tuple[Any, ...] | None:

@@ -96,6 +96,7 @@ class Item:
         per_date: how many of the images are bands of one date.
         within: where in a file that holds more the image lies; None: the images are files of their own.
         before: map of the classes of the first date, which a network is given; None: there is none.
+        sensors: where several saw the place, the name of each and how many of the images are its; see `swath.stack`.
     """
 
     name: str
@@ -106,3 +107,4 @@ class Item:
     per_date: int = 1
     within: Inside | None = None
     before: Label | None = None
+    sensors: tuple[tuple[str, int], ...] = ()

@@ -13,6 +13,7 @@ from swath.data.dataset import Dataset
 from swath.data.item import Item
 from swath.data.sample import IGNORE, Target
 from swath.errors import DataError, GridError, OpenError, ReadError, SwathError
+from swath.scene.stacking import Stacked
 
 if TYPE_CHECKING:
     from swath.scene.scene import Scene
@@ -42,6 +43,7 @@ class ItemFacts:
         invalid: share of values that are not valid.
         unlabelled: share of pixels without a label; 0 where labels are not of pixels.
         counts: position of class and number of pixels, objects, or 1.
+        stacked: where several sensors saw it, what was done to each.
         thumb: `[THUMB * THUMB]`, brightness of the first date with mean 0 and length 1; None of a plain surface.
     """
 
@@ -58,6 +60,7 @@ class ItemFacts:
     invalid: float = 0.0
     unlabelled: float = 0.0
     counts: Mapping[int, int] = field(default_factory=dict)
+    stacked: tuple[Stacked, ...] = ()
     thumb: NDArray[np.float32] | None = None
 
 
@@ -85,6 +88,7 @@ def facts_of(data: Dataset, item: Item) -> ItemFacts:
         invalid=float(1 - valid.mean()),
         unlabelled=unlabelled,
         counts=counts,
+        stacked=scene.stacked,
         thumb=_thumb(values[0], valid[0]),
     )
 

@@ -5,6 +5,7 @@ Caches are bounded, may be used from several threads, and are left behind empty 
 
 from __future__ import annotations
 
+import itertools
 import os
 import threading
 from collections import OrderedDict
@@ -116,7 +117,13 @@ class Scenes:
         self.__init__()  # type: ignore[misc]  # a cache is pickled empty
 
     def of(
-        self, item: Item, sensor: Any, bands: Sequence[Any] | None, gsd: float | None, coregister: bool = False
+        self,
+        item: Item,
+        sensor: Any,
+        bands: Any,
+        gsd: float | None,
+        coregister: bool = False,
+        dates: Any = None,
     ) -> Scene:
         """The scene of an item.
 
@@ -126,6 +133,7 @@ class Scenes:
             bands: likewise.
             gsd: in m, where the images do not say it.
             coregister: whether dates are laid over the first, where their offset can be told.
+            dates: as `swath.open`, of each image.
 
         Raises:
             OpenError, SensorError, GridError: as `swath.open`.
@@ -136,9 +144,9 @@ class Scenes:
             if scene is not None:
                 self._scenes.move_to_end(key)
         if item.within is not None:
-            return _sized(_opened(item, sensor, bands), gsd)  # it holds its pixels, and many of them are in one file
+            return _sized(opened(item, sensor, bands), gsd)  # it holds its pixels, and many of them are in one file
         if scene is None:
-            scene = _opened(item, sensor, bands)
+            scene = opened(item, sensor, bands, dates)
             scene = _kept(self._laid(scene, key) if coregister else scene, gsd)
             with self._lock:
                 self._scenes[key] = scene
@@ -158,27 +166,36 @@ class Scenes:
         return moved(scene, self._offsets[key])
 
 
-def _opened(item: Item, sensor: Any, bands: Sequence[Any] | None) -> Scene:
-    """The images of an item as the dates of one scene, in the order of the item."""
+def opened(item: Item, sensor: Any, bands: Any, dates: Any = None) -> Scene:
+    """The images of an item as one scene: the dates in the order of the item, or what several sensors saw.
+
+    Raises:
+        OpenError, SensorError, GridError: as `swath.open`.
+        DataError: the dates of a place have other bands.
+    """
     from swath.scene.open import open_scene
 
     if item.within is not None:
         inner = item.within.opening(item.images[0])
         return open_scene(*inner.sources, sensor=sensor, bands=bands, dates=inner.dates)
     paths = [str(path) for path in item.images]
-    dates = [paths[at : at + item.per_date] for at in range(0, len(paths), item.per_date)]
-    first, *others = (open_scene(*date, sensor=sensor, bands=bands) for date in dates)
+    if item.sensors:
+        left = iter(paths)
+        named = {name: list(itertools.islice(left, count)) for name, count in item.sensors}
+        return open_scene(named, sensor=sensor, bands=bands, dates=dates)
+    times = [paths[at : at + item.per_date] for at in range(0, len(paths), item.per_date)]
+    first, *others = (open_scene(*time, sensor=sensor, bands=bands, dates=dates) for time in times)
     if not others:
         return first
     scenes = [first]
-    for (path, *more), scene in zip(dates[1:], others, strict=True):
+    for (path, *more), scene in zip(times[1:], others, strict=True):
         if scene.grid != first.grid:
             if first.grid.crs is None or scene.grid.crs is None:
                 raise OpenError(
                     f"{path}: has {scene.shape[2]} x {scene.shape[3]} pixels and {item.images[0].name} "
                     f"{first.shape[2]} x {first.shape[3]}; the dates of a place need one size, or a CRS each"
                 )
-            scene = open_scene(path, *more, sensor=sensor, bands=bands, grid=first.grid)
+            scene = open_scene(path, *more, sensor=sensor, bands=bands, dates=dates, grid=first.grid)
         if len(scene.bands) != len(first.bands) or len(scene.dates) != len(first.dates):
             raise DataError(
                 f"{path}: has {len(scene.bands)} bands and {item.images[0].name} {len(first.bands)}; the dates of a "

@@ -26,7 +26,8 @@ def open_folder(
     classes: Sequence[str] | Mapping[int, str] | None = None,
     label_field: str | None = None,
     sensor: Any = None,
-    bands: Sequence[Any] | None = None,
+    bands: Sequence[Any] | Mapping[str, Any] | None = None,
+    dates: Any = None,
     ignore: int | Sequence[int] | None = None,
     gsd: float | None = None,
     buffer: float | None = None,
@@ -44,8 +45,10 @@ def open_folder(
             `swath.data.published`.
         classes: names in the order of their values, or `{value: name}`; None: as the labels say.
         label_field: column of a table or vector file that holds the class.
-        sensor: as for `swath.open`, where the images bear no mark of it.
+        sensor: as for `swath.open`, where the images bear no mark of it; of several sensors a mapping by the names that
+            their files are told by, `{"s2": "sentinel-2-l2a@04.00", "dem": "dem-copernicus"}`.
         bands: as for `swath.open`.
+        dates: as for `swath.open`, of each image: `numbered`, where the layers of a file are numbered by date.
         ignore: values of masks that mean "not labelled".
         gsd: pixel size on the ground in m, of images that do not say it.
         buffer: metres by which lines and points of vector files are widened to areas; None: they are left out.
@@ -67,15 +70,21 @@ def open_folder(
         raise DataError(f"{path}: {problem}; give a folder of labelled images")
     if task is not None and task not in TASKS:
         raise DataError(f"task={task!r} is not known; there are {', '.join(TASKS)}")
-    if sensor is not None:
-        find_sensor(sensor)  # what is unknown is said once, not for each image
+    if isinstance(sensor, list | tuple):
+        raise DataError("several sensors are told by the names of their files: sensor={'s2': ..., 's1': ...}")
+    for one in sensor.values() if isinstance(sensor, Mapping) else [sensor]:
+        if one is not None:
+            find_sensor(one)  # what is unknown is said once, not for each image
+    if layout is None and (isinstance(sensor, Mapping) or isinstance(bands, Mapping)):
+        layout = "sensors"
     asked = Asked(
         task=task,
         layout=layout,
         classes=classes if classes is None or isinstance(classes, Mapping) else tuple(classes),
         label_field=label_field,
         sensor=sensor,
-        bands=None if bands is None else tuple(bands),
+        bands=bands if bands is None or isinstance(bands, Mapping) else tuple(bands),
+        dates=dates,
         ignore=() if ignore is None else (ignore,) if isinstance(ignore, int) else tuple(ignore),
         gsd=gsd,
         buffer=buffer,
@@ -99,6 +108,7 @@ def open_folder(
         told_sensor=known.sensor if known is not None and asked.sensor is None else asked.sensor,
         told_bands=known.told_bands if known is not None and asked.bands is None else asked.bands,
         told_gsd=known.gsd if known is not None and asked.gsd is None else asked.gsd,
+        told_dates=dates,
         coregister=coregister,
         strays=made.strays,
         parts=made.parts or given_parts(root, items),

@@ -44,6 +44,40 @@ class ClassFacts:
 
 
 @dataclass(frozen=True)
+class SensorFacts:
+    """One of several sensors that saw each place.
+
+    Attributes:
+        name: what its files are told by.
+        sensor: what it is, as `sensor=` takes it; None where nothing says it.
+        items: number of those that can be used and have it.
+        bands: names of its bands.
+        gsd: smallest, median and largest size of its own pixels in m; None where it has no grid or no CRS.
+        crs: its own, and in how many items.
+        dates: how many it has, and in how many items.
+        said: how it is brought onto the grid of the finest, and in how many items.
+    """
+
+    name: str
+    sensor: str | None
+    items: int
+    bands: tuple[str, ...]
+    gsd: tuple[float, float, float] | None
+    crs: Mapping[str, int]
+    dates: Mapping[int, int]
+    said: Mapping[str, int]
+
+    def describe(self) -> str:
+        """A line for people."""
+        parts = [self.sensor or "sensor not stated", listing(self.bands, 6)]
+        if set(self.said) != {"everywhere"}:
+            parts += [_gsd_words(self.gsd), _mix(self.crs)]
+        if set(self.dates) != {1}:
+            parts.append(f"{_mix(self.dates)} dates")
+        return f"{self.items} items; {'; '.join(parts)}; {_mix(self.said)}"
+
+
+@dataclass(frozen=True)
 class Report:
     """What is in a data set.
 
@@ -68,6 +102,7 @@ class Report:
         findings: what is odd.
         published: what is known of the set, where it is a published one.
         alike: pairs of items whose images look nearly the same.
+        sensors: where several saw each place, what there is of each.
     """
 
     name: str
@@ -90,6 +125,7 @@ class Report:
     findings: tuple[Finding, ...] = ()
     published: str = ""
     alike: tuple[tuple[str, str], ...] = field(default=(), repr=False)
+    sensors: tuple[SensorFacts, ...] = ()
 
     def to_json(self) -> str:
         """JSON text with all of it."""
@@ -124,6 +160,7 @@ class Report:
         yield "places", f"{self.places}, by {self.placing}"
         if set(self.dates) != {1}:
             yield "dates", _mix(self.dates)
+        yield from ((f"  {one.name}", one.describe()) for one in self.sensors)
         yield "size", _mix(self.sizes)
         yield "bands", _mix(self.bands)
         yield "values", f"{_mix(self.units)}, stored as {_mix(self.dtypes)}"

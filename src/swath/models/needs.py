@@ -124,6 +124,22 @@ class GsdRule(Frozen):
         return cls(nominal=nominal, min=nominal / factor, max=nominal * factor)
 
 
+class InputSensor(Frozen):
+    """One of several sensors whose bands lie on one grid in an input, as `swath.stack` lays them."""
+
+    name: str
+    """What its files were told by."""
+    sensor: str | None = None
+    """As `sensor=` spells it; None: nothing said it."""
+    bands: tuple[str, ...] = Field(min_length=1)
+    """Names of the input's bands that are its."""
+    gsd: float | None = Field(default=None, gt=0)
+    """Of its own pixels in m; None without a grid or a CRS."""
+    resampling: str = "as it is"
+    """How it was brought onto the grid of the finest: `as it is`, `bilinear`, `average`, `nearest`, `mode`; or
+    `everywhere`, of numbers without a grid."""
+
+
 class Input(Frozen):
     """One input of a network; usually there is one, and several where bands come on different grids or dates."""
 
@@ -141,6 +157,8 @@ class Input(Frozen):
     """By how many nm the centre of a scene's band may differ from the card's."""
     sensors: tuple[str, ...] = ()
     """Sensors it was trained on, as `sensor=` spells them."""
+    stack: tuple[InputSensor, ...] = ()
+    """Where several sensors saw the place: each with its bands. Empty: one did, or nobody parted them."""
     classes: tuple[ClassLabel, ...] = ()
     """Of a map: its classes; the network is given their positions, and `fill` where nothing is known. Empty: this input
     is imagery."""
@@ -154,6 +172,11 @@ class Input(Frozen):
         names = [band.name for band in self.bands]
         if len(set(names)) != len(names):
             raise ValueError(f"band names are not unique: {', '.join(names)}")
+        stacked = [band for one in self.stack for band in one.bands]
+        if stacked and sorted(stacked) != sorted(names):
+            raise ValueError(
+                f"stack: its sensors have the bands {', '.join(stacked)}; the input has {', '.join(names)}"
+            )
 
 
 class TileRule(Frozen):

@@ -59,6 +59,9 @@ def _needs(given: Input) -> str:
     gsd = given.gsd
     ground = f"GSD {gsd.nominal:g} m ({gsd.min:g} to {gsd.max:g} m)" if gsd else "GSD not recorded"
     lines = [f"{dates}, {ground}" + (f", seen by {', '.join(given.sensors)}" if given.sensors else "")]
+    for one in given.stack:
+        own = f", {one.gsd:.3g} m" if one.gsd else ""
+        lines.append(f"{one.name}: {one.sensor or 'sensor not stated'}{own}, {one.resampling}: {', '.join(one.bands)}")
     if given.resize is not None:
         lines.append(f"tiles are resized to {given.resize} px")
     if given.any_bands is not None:

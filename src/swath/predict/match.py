@@ -168,7 +168,8 @@ def _for(given: Input, key: str, value: Any, card: Card) -> Any:
 
 def _fit(scene: Scene, given: Input, card: Card, bands: Any, gsd: Any, dates: Any, units: Any) -> _Fit:
     paired = pair_bands(scene, given, bands)
-    measured = check_units(scene, given, paired.picks, units)
+    there = given.model_copy(update={"bands": tuple(band for band in given.bands if band.name not in paired.absent)})
+    measured = check_units(scene, there, paired.picks, units)
     times, late, remarks = _dates(scene, given, dates, card.task)
     whole = uncut(scene)
     scale = fit_gsd(whole.gsd, given.gsd, gsd)

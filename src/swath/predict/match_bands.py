@@ -8,6 +8,7 @@ from typing import Literal
 
 from swath.errors import SensorError
 from swath.models.needs import CardBand, Input
+from swath.predict.match_sensors import absent_sensors
 from swath.predict.match_words import band_words, is_unknown, known, names, open_with, says_light, some
 from swath.scene.identify import find_band
 from swath.scene.scene import BandKey, Scene
@@ -55,11 +56,13 @@ class Pairing:
         picks: in the order of the network's channels; those that were found.
         problems: why others were not, each with what settles it.
         notes: what a person should know though it fits.
+        absent: names of the card's bands whose sensor is not there or not known at all.
     """
 
     picks: tuple[Pick, ...]
     problems: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
+    absent: frozenset[str] = frozenset()
 
 
 def pair_bands(scene: Scene, given: Input, asked: Mapping[str, BandKey] | Sequence[BandKey] | None = None) -> Pairing:
@@ -81,10 +84,13 @@ def pair_bands(scene: Scene, given: Input, asked: Mapping[str, BandKey] | Sequen
     for band in open_bands:
         problems += _ambiguity(light, fits[band.name], chosen.get(band.name))
     lacking = [band for band in open_bands if band.name not in chosen]
+    absent, said = absent_sensors(scene, given, [band.name for band in lacking])
+    problems += said
+    lacking = [band for band in lacking if band.name not in absent]
     if lacking:
         problems.append(_lacking(light, lacking))
     picks = tuple(found[band.name] for band in given.bands if band.name in found)
-    return Pairing(picks, tuple(problems), tuple(_notes(scene, given, picks)))
+    return Pairing(picks, tuple(problems), tuple(_notes(scene, given, picks)), absent)
 
 
 @dataclass(frozen=True)

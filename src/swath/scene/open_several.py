@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 from swath.errors import OpenError
@@ -28,6 +29,8 @@ def open_several(sources: Sequence[Any], sensor: Any, bands: Any, dates: Any, gr
     if isinstance(grid, str):
         raise OpenError(f"grid={grid!r} is for a single sensor; bring what has no grid onto one first (swath convert)")
     if isinstance(sensor, list | tuple):
+        if dates is not None or isinstance(bands, Mapping):
+            raise OpenError('dates= and bands= by sensor go with sources by name: swath.open({"s2": PATH, "s1": PATH})')
         if len(sensor) != len(sources) or isinstance(sources[0], Mapping):
             raise OpenError(f"{len(sensor)} sensors for {len(sources)} sources: give one per source, or a mapping each")
         scenes = [open_scene(one, sensor=of, complex=complex) for one, of in zip(sources, sensor, strict=True)]
@@ -57,4 +60,9 @@ def _as_list(source: Any) -> list[Any]:
 
 def _chosen(scene: Scene, bands: Any) -> Scene:
     """The bands that were asked for of all; those of single sensors were chosen when these were opened."""
-    return scene if bands is None else scene.select(bands=list(bands) if isinstance(bands, list | tuple) else bands)
+    if bands is None:
+        return scene
+    scene = scene.select(bands=list(bands) if isinstance(bands, list | tuple) else bands)
+    left = {band.name for band in scene.bands}
+    kept = [replace(one, bands=tuple(name for name in one.bands if name in left)) for one in scene.stacked]
+    return replace(scene, stacked=tuple(one for one in kept if one.bands))

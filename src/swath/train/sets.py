@@ -68,9 +68,11 @@ def open_set(one: SetRecipe, data: str | None, seed: int) -> LabelledSet:
         label_field=one.label_field,
         sensor=one.sensor,
         bands=one.bands,
+        dates=one.dates,
         ignore=one.ignore,
         gsd=one.gsd,
         buffer=one.buffer,
+        coregister=one.coregister,
         quality=one.quality,
         grades=one.grades,
     )

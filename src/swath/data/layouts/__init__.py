@@ -31,11 +31,14 @@ class Asked:
     label_field: str | None = None
     """Column of a table or vector file that holds the class."""
     sensor: Any = None
-    bands: tuple[Any, ...] | None = None
+    bands: Any = None
+    """Those of all images; or, where several sensors saw each place, by the names of these."""
     ignore: tuple[int, ...] = ()
     """Values of masks that mean "not labelled"."""
     gsd: float | None = None
     """Pixel size on the ground in m, of images that do not say."""
+    dates: Any = None
+    """As `swath.open` takes them, of each image."""
     buffer: float | None = None
     """Metres by which lines and points are widened to areas; None: they are left out."""
 

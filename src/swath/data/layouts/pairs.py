@@ -9,6 +9,7 @@ from pathlib import Path
 
 from swath.data.files import visible
 from swath.data.layouts import Asked, Found, Stray
+from swath.data.layouts.sensors import is_of_several
 from swath.data.masked import Paired, found_of, single
 from swath.data.roles import PAIRS, by_key
 from swath.scene.gather import RASTER_SUFFIXES
@@ -21,6 +22,8 @@ def recognise(folder: Path, asked: Asked) -> Found | None:
         DataError: see `swath.data.masked.found_of`.
     """
     if asked.task not in (None, "segmentation", "regression"):
+        return None
+    if asked.layout is None and is_of_several(folder, asked):
         return None
     pairs, strays = [], []
     for key, place in by_key(folder, visible(folder, RASTER_SUFFIXES), PAIRS).items():
