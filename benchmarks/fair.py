@@ -24,7 +24,7 @@ from swath.models import load
 from swath.models.calling import call_network
 from swath.models.card import Task
 from swath.train.evaluate import Evaluation
-from swath.train.evaluation.intervals import intervals
+from swath.train.evaluation.intervals import intervals, units
 from swath.train.recipe import Recipe, SetRecipe
 
 DRAWS = 2000
@@ -156,7 +156,7 @@ def trained(name: str, lesson: Lesson, asked: argparse.Namespace, seed: int) -> 
 
 
 def pooled(name: str, lesson: Lesson, asked: argparse.Namespace, metrics: Mapping[str, str]) -> list[str]:
-    """Scores of a network on a set, of all seeds together, with intervals over places."""
+    """Scores of a network on a set, of all seeds together, with intervals."""
     found: list[Evaluation] = []
     for seed in range(asked.seeds):
         out = trained(name, lesson, asked, seed)
@@ -165,7 +165,7 @@ def pooled(name: str, lesson: Lesson, asked: argparse.Namespace, metrics: Mappin
     scenes = [scene.metrics for evaluation in found for scene in evaluation.scenes]
     places = [scene.place for evaluation in found for scene in evaluation.scenes]
     together = scenes[0].of_row(np.sum([scene.row() for scene in scenes], axis=0)).compute()
-    bounds = intervals(scenes, DRAWS, 0, places=places)
+    bounds = intervals(scenes, DRAWS, 0, places=units(places))
     return [cell(together, bounds, metric) for metric in metrics]
 
 

@@ -5,7 +5,7 @@
 The recipe is the one in the file itself. For each of its sets a network of `recipes/unet-r18-baseline.yaml` is trained,
 unless an earlier call left it in `JOINT.baselines/`: on the same places, with the same crops and augmentation, for
 as many crops as the joint network got of that set. Both are evaluated on the places that neither has seen; in brackets
-is the 95 % interval over places, and the last column the interval of the difference over the same draws of places.
+is the 95 % interval over places (of fewer than five, over scenes), and the last column has that of the difference.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from swath.models.registry import cards_of
 from swath.train.batches import Draw
 from swath.train.compose import compose
 from swath.train.evaluate import Evaluation, evaluate
-from swath.train.evaluation.intervals import by_place, draws
+from swath.train.evaluation.intervals import by_place, draws, units
 from swath.train.recipe import Recipe, SetRecipe, read_fields
 from swath.train.sets import located
 
@@ -90,10 +90,10 @@ def scored(model: Model | str, one: SetRecipe, recipe: Recipe, split: Path) -> E
 
 
 def difference(joint: Evaluation, alone: Evaluation, metric: str, seed: int = 0) -> tuple[float, float] | None:
-    """95 % interval of `joint - alone` over draws of the same places; None for a single one."""
+    """95 % interval of `joint - alone` over the same draws of places, or of scenes; None for a single one."""
     others = {one.name: one for one in alone.scenes}
     pairs = [(one.metrics, others[one.name].metrics) for one in joint.scenes]
-    places = [one.place for one in joint.scenes]
+    places = units([one.place for one in joint.scenes])
     rows = [by_place(np.stack([pair[k].row() for pair in pairs]), places) for k in (0, 1)]
     if len(rows[0]) < 2:
         return None
@@ -121,7 +121,10 @@ def main() -> None:
     asked = parser.parse_args()
     recipe = recipe_of(asked.joint, asked.data)
     crops = crops_of(recipe, steps_of(asked.joint))
-    lines = ["| set | test places | score | joint | alone | joint - alone |", "| --- | --- | --- | --- | --- | --- |"]
+    lines = [
+        "| set | test scenes in places | score | joint | alone | joint - alone |",
+        "| --- | --- | --- | --- | --- | --- |",
+    ]
     for one, count in zip(recipe.sets, crops, strict=True):
         if asked.only is not None and one.skill not in asked.only.split(","):
             continue
@@ -135,7 +138,7 @@ def main() -> None:
                 gain += f" ({limits[0]:+.3f} to {limits[1]:+.3f})"
             told = [
                 ours.card.name,
-                str(ours.places),
+                f"{len(ours.scenes)} in {ours.places}",
                 metric,
                 cell(ours.pooled, ours.intervals, metric),
                 cell(theirs.pooled, theirs.intervals, metric),

@@ -28,7 +28,7 @@ from swath.tasks import task_for
 from swath.train.evaluate import pooled_of
 from swath.train.evaluation import counting
 from swath.train.evaluation.classes import matched_classes
-from swath.train.evaluation.intervals import intervals
+from swath.train.evaluation.intervals import intervals, units
 
 SENSOR = "sentinel-2-l1c@pre-04.00"
 BANDS = ("B02", "B03", "B04", "B08")
@@ -301,7 +301,7 @@ def test_intervals_are_those_of_scenes_drawn_again(dataset: swath.data.Dataset) 
     assert intervals(counts, 100, 0, places=["a"] * 4) == {}
 
 
-def test_intervals_draw_places_as_the_split_holds_them_together(dataset: swath.data.Dataset, tmp_path: Path) -> None:
+def test_places_are_those_that_the_split_holds_together(dataset: swath.data.Dataset, tmp_path: Path) -> None:
     model, names = model_of(Linear(3), dataset), [item.name for item in dataset.items]
     alone = swath.evaluate(model, dataset, split="all", bootstrap=300)
     assert alone.places == 4
@@ -311,13 +311,22 @@ def test_intervals_draw_places_as_the_split_holds_them_together(dataset: swath.d
     found = swath.evaluate(model, dataset, split_file=tmp_path / "split.json", bootstrap=300, out=tmp_path / "report")
     assert (found.places, [one.place for one in found.scenes]) == (2, ["east", "east", "west", "west"])
     assert found.pooled == alone.pooled
-    for title in ("4 scenes in 2 places", "2 places: the intervals mean little", "places were told by streets"):
+    for title in ("4 scenes in 2 places", "2 places: intervals draw scenes, and hold", "places were told by streets"):
         assert title in found.describe()
-    halves = [pooled_of([one.metrics for one in found.scenes[at : at + 2]]).compute()["mean_iou"] for at in (0, 2)]
-    low, high = found.intervals["mean_iou"]
-    assert (low, high) == pytest.approx((min(halves), max(halves))), "of two places, one twice or the other"
+    assert found.intervals == alone.intervals, "two places are too few to be drawn"
     told = json.loads((tmp_path / "report" / "report.json").read_text())
-    assert (told["places"], told["bootstrap"]["unit"]) == (2, "place")
+    assert (told["places"], told["bootstrap"]["unit"]) == (2, "scene")
+
+
+def test_intervals_draw_places(dataset: swath.data.Dataset) -> None:
+    found = swath.evaluate(model_of(Linear(3), dataset), dataset, split="all", bootstrap=0)
+    counts = [one.metrics for one in found.scenes]
+    halves = [pooled_of(counts[at : at + 2]).compute()["mean_iou"] for at in (0, 2)]
+    limits = intervals(counts, 300, 0, places=["east", "east", "west", "west"])["mean_iou"]
+    assert limits == pytest.approx((min(halves), max(halves))), "of two places, one twice or the other"
+    five = [*"abcde", "a", "b"]
+    assert units(five) == five
+    assert len(set(units(["a"] * 7))) == 7
 
 
 def test_tiles_that_touch_are_one_place_where_no_split_tells_it(own_data: Path, tmp_path: Path) -> None:

@@ -28,9 +28,9 @@ from swath.tasks.metrics import Metrics
 from swath.train.evaluation.classes import ClassMatch, matched_classes
 from swath.train.evaluation.counting import count_scene
 from swath.train.evaluation.fields import Fields
-from swath.train.evaluation.intervals import intervals
+from swath.train.evaluation.intervals import intervals, units
 from swath.train.evaluation.parts import part_of
-from swath.train.evaluation.report import Evaluation, SceneResult, few_places
+from swath.train.evaluation.report import Evaluation, SceneResult, about_draws
 from swath.train.evaluation.worst import Worst
 
 __all__ = ["Evaluation", "evaluate"]
@@ -75,7 +75,8 @@ def evaluate(
         fields: count fields too, each once, by the votes of its pixels: a file of polygons, or `OLD=NEW` for rasters of
             field numbers named like the labels with `NEW` instead of `OLD`; for segmentation.
         out: folder for the report; None: not written.
-        bootstrap: how often places are drawn for the intervals; 0: no intervals.
+        bootstrap: how often places are drawn for the intervals, or scenes where there are fewer than five places; 0: no
+            intervals.
         seed: of the draws.
         worst: how many of the worst scenes are kept to be looked at.
         progress: called with scenes done and scenes there are.
@@ -117,9 +118,7 @@ def evaluate(
     of_fields = [one.fields for one in counted if one.fields is not None]
     fitted = [] if method is None else [f"{method} was fitted to each scene by itself, without its labels"]
     places = [one.place for one in counted]
-    said = [*fitted, *dataset.notes, *(classes.notes if classes else ()), *notes, *few_places(len(set(places)))]
-    if len(set(places)) < len(counted):
-        said.append(f"intervals draw places and not scenes; places were told by {part.placing}")
+    said = [*fitted, *dataset.notes, *(classes.notes if classes else ()), *notes, *about_draws(places, part.placing)]
     found = Evaluation(
         card=model.card,
         weights=model.hash if method is None else "",
@@ -128,7 +127,7 @@ def evaluate(
         scenes=tuple(counted),
         metrics=pooled,
         pooled=pooled.compute(),
-        intervals=intervals([one.metrics for one in counted], bootstrap, seed, places=places),
+        intervals=intervals([one.metrics for one in counted], bootstrap, seed, places=units(places)),
         bootstrap=bootstrap,
         seed=seed,
         seconds=time.perf_counter() - begun,

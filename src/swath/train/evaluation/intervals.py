@@ -1,7 +1,7 @@
 """Intervals of scores by the bootstrap (Efron 1979, doi:10.1214/aos/1176344552): had other places been drawn.
 
 Scenes of one place are drawn together: tiles of one town say the same, and drawn one by one they would promise more
-than they know.
+than they know. Where there are fewer than `FEW` places, scenes are drawn, and the interval is about these places alone.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from swath.tasks.metrics import Metrics
 
 FEW = 5
-"""Below so many places an interval says little."""
+"""Of fewer, draws tell nothing."""
 
 
 def intervals(
@@ -43,6 +43,11 @@ def intervals(
     drawn = draws(len(rows), times, seed)
     found = [scenes[0].of_row(row).compute() for row in drawn @ rows]
     return {name: limits for name in found[0] if (limits := _limits([one[name] for one in found], share)) is not None}
+
+
+def units(places: Sequence[str]) -> Sequence[str]:
+    """What is drawn as one, by scene: its place; where these are fewer than `FEW`, the scene itself."""
+    return places if len(set(places)) >= FEW else [f"scene {number}" for number in range(len(places))]
 
 
 def draws(count: int, times: int, seed: int) -> NDArray[np.int64]:

@@ -82,8 +82,8 @@ class Evaluation:
         scenes: one by one.
         metrics: all scenes counted together (pooled).
         pooled: the scores of that.
-        intervals: of pooled scores, 95 %, had other places been drawn.
-        bootstrap: how often places were drawn.
+        intervals: of pooled scores, 95 %, had other places been drawn, or scenes where there are few places.
+        bootstrap: how often they were drawn.
         seed: of the draws.
         seconds: it took.
         notes: what a reader should know.
@@ -115,6 +115,11 @@ class Evaluation:
     def places(self) -> int:
         """How many places the scenes lie in."""
         return len({one.place for one in self.scenes})
+
+    @property
+    def unit(self) -> str:
+        """What is drawn for the intervals, `place` or `scene`."""
+        return "place" if self.places >= FEW else "scene"
 
     def __getitem__(self, score: str) -> float:
         """A pooled score by name, as `mean_iou` or `f1/water`."""
@@ -220,7 +225,7 @@ class Evaluation:
             "headline": self.headline,
             "scores": _plain(self.pooled),
             "intervals": {name: list(limits) for name, limits in self.intervals.items()},
-            "bootstrap": {"draws": self.bootstrap, "seed": self.seed, "share": 0.95, "unit": "place"},
+            "bootstrap": {"draws": self.bootstrap, "seed": self.seed, "share": 0.95, "unit": self.unit},
             "places": self.places,
             "confusion": {
                 title.strip(": ") or "classes": {"names": one.names, "counts": one.confusion.counts.tolist()}
@@ -283,12 +288,22 @@ class Evaluation:
         return [(f"{key}: ", one, f"{key}/") for key, one in parts if isinstance(one, ClassMetrics)]
 
 
-def few_places(count: int) -> list[str]:
-    """What must be said of intervals over few places."""
+def about_draws(places: Sequence[str], placing: str) -> list[str]:
+    """What must be said of intervals.
+
+    Args:
+        places: of the scenes, by name.
+        placing: how they were told.
+    """
+    scenes, count = len(places), len(set(places))
+    told = [f"places were told by {placing}"] if count < scenes else []
     if count >= FEW:
-        return []
-    said = "there is no interval" if count < 2 else "the intervals mean little"
-    return [f"{_many(count, 'place')}: {said}; {FEW} or more would tell how far scores vary"]
+        return [f"intervals draw places and not scenes; {one}" for one in told]
+    if count == scenes:
+        said = "there is no interval" if count < 2 else "the intervals mean little"
+    else:
+        said = "intervals draw scenes, and hold for other scenes of the same place"
+    return [f"{_many(count, 'place')}: {said}; {FEW} or more would tell how far scores vary", *told]
 
 
 def _many(count: int, what: str) -> str:
