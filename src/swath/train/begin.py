@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any, Literal
+from typing import Any, Literal
 
-from swath.errors import CardError, TrainError
+import torch
+from torch import nn
+
+from swath.errors import TrainError
 from swath.models import registry
 from swath.models.calling import channel_count, tile_rule
 from swath.models.card import Card
@@ -14,13 +17,10 @@ from swath.models.header import NetworkSpec
 from swath.models.light import centre_nm
 from swath.models.model import Model
 from swath.models.needs import TileRule
-from swath.models.strict import LoadReport, load_strict
 from swath.train.light import with_light
 from swath.train.pretrained import begin_pretrained, encoder_name, tell_unlearnt
 from swath.train.recipe import Recipe
-
-if TYPE_CHECKING:
-    from torch import nn
+from swath.train.taken_over import taken_over
 
 _MAP = "land"
 """The argument of a network that takes a map of the first date."""
@@ -64,7 +64,7 @@ def begin(recipe: Recipe, drafts: Sequence[Card]) -> Model:
     if source is not None and source.card.task == "pretraining":
         cards, report = begin_pretrained(network, cards, source)
     elif source is not None:
-        report = _taken_over(network, cards[0], source)
+        report = taken_over(network, cards[0], source, lambda: _wider(entry, drafts, spec))
     elif not set(entry.transient) & spec.config.keys():
         tell_unlearnt(network, entry.name)
     kept = {
@@ -164,11 +164,9 @@ def _given(card: Card, how: Literal["axis", "arguments", "channels"]) -> Card:
     return card.with_(inputs=(given.model_copy(update={"dates": dates}), *card.inputs[1:]))
 
 
-def _taken_over(network: nn.Module, card: Card, source: Model) -> LoadReport:
-    """Load the weights of the source, adapted where bands or classes differ; the report says where."""
-    old, new = source.card.inputs[0], card.inputs[0]
-    bands = (old.bands, new.bands) if old.bands and new.dates.max == old.dates.max == 1 else None
-    try:
-        return load_strict(network, source.network.state_dict(), adapt=("bands", "head"), bands=bands)
-    except CardError as error:
-        raise CardError(f"{source.source or source.card.name}: {error}") from error
+def _wider(entry: registry.Entry, cards: Sequence[Card], spec: NetworkSpec) -> nn.Module:
+    """The network for twice as many bands, where their number is an argument; random numbers stay as they were."""
+    said = _from_cards(entry, cards)
+    said |= {"in_channels": 2 * said["in_channels"]} if "in_channels" in said else {}
+    with torch.random.fork_rng(devices=[]):
+        return entry.build(**said, **spec.config)
