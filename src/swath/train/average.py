@@ -12,7 +12,8 @@ class Average:
     """A second network whose weights and buffers follow those of a first.
 
     The mean begins fast and becomes slow: after `n` steps the decay is `min(decay, (1 + n) / (10 + n))`, so that it
-    forgets the random beginning. Running statistics of norms follow alike, and counters are copied.
+    forgets the random beginning. Running statistics of norms follow alike, and counters are copied. Weights that are
+    not learnt are those of the first network itself, so that neither memory nor a checkpoint holds them twice.
 
     Args:
         network: the one that is trained.
@@ -20,7 +21,8 @@ class Average:
     """
 
     def __init__(self, network: nn.Module, decay: float) -> None:
-        self.network = copy.deepcopy(network).eval().requires_grad_(False)
+        frozen = {id(one): one for one in network.parameters() if not one.requires_grad}
+        self.network = copy.deepcopy(network, frozen).eval().requires_grad_(False)
         self.decay = decay
 
     @torch.no_grad()
@@ -28,7 +30,8 @@ class Average:
         """Move towards the weights after `step` steps."""
         decay = min(self.decay, (1 + step) / (10 + step))
         own, new = self.network.state_dict(keep_vars=True), network.state_dict()
-        floating = [key for key in own if own[key].is_floating_point()]
+        apart = [key for key in own if own[key].data_ptr() != new[key].data_ptr()]
+        floating = [key for key in apart if own[key].is_floating_point()]
         torch._foreach_lerp_([own[key] for key in floating], [new[key] for key in floating], 1 - decay)
-        for key in own.keys() - set(floating):
+        for key in set(apart) - set(floating):
             own[key].copy_(new[key])

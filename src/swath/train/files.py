@@ -6,7 +6,7 @@
 | `SKILL.split.json` | which places were learnt from, validated on, kept for tests |
 | `curves.csv`, `curves.png` | loss, rate and scores along the run |
 | `tensorboard/` | the same, where TensorBoard is installed |
-| `last.ckpt` | what an interrupted run goes on from |
+| `last.ckpt` | what an interrupted run goes on from: weights, their mean, two moments of each; frozen ones once |
 """
 
 from __future__ import annotations
