@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
+from swath.data.cells import columns
 from swath.data.item import ClassIndex, ClassIndexes, Item, Label
 from swath.data.layouts import Asked, Found, Stray
 from swath.data.published.facts import Published, Role
 from swath.data.published.masks import SetMasks, labels_of
 from swath.data.published.places import Arranged, Place
-from swath.errors import DataError, ReadError
+from swath.errors import DataError
 
 _DATES: tuple[Role, ...] = ("image", "first", "before", "after")
 """Roles of imagery in the order of time."""
@@ -70,18 +71,10 @@ def table(folder: Path, place: Arranged, asked: Asked) -> Found:
 
 def _rows(path: Path, facts: Published) -> dict[str, tuple[Sequence[str], str]]:
     """Classes and part by the name of an image."""
-    import pyarrow
-    import pyarrow.parquet
-
-    if facts.table is None:
+    if (told := facts.table) is None:
         raise DataError(f"{facts.title}: does not say how its table is to be read")
-    columns = [facts.table.name, facts.table.labels, facts.table.part]
-    try:
-        read = pyarrow.parquet.read_table(path, columns=columns)
-        names, labels, parts = (read.column(column).to_pylist() for column in columns)
-    except (OSError, pyarrow.ArrowException, KeyError) as error:
-        raise ReadError(f"{path}: cannot be read as a table of {', '.join(columns)}: {error}") from error
-    return {name: (tuple(label), part) for name, label, part in zip(names, labels, parts, strict=True)}
+    rows = columns(path, [told.name, told.labels, told.part])
+    return {row[told.name]: (tuple(row[told.labels]), row[told.part]) for row in rows}
 
 
 def _item(name: str, one: Place, label: Label) -> Item:
