@@ -14,11 +14,11 @@ from typer.testing import CliRunner
 import swath
 from swath.cli import app
 from swath.errors import CardError, PredictError, SwathWarning, TrainError
-from swath.models import registry
+from swath.models import Card, CardBand, Input, Layer, Model, Output, TileRule, registry
 from swath.models.registry import card_of, register
 from swath.models.weights import read_state
 from swath.train import fit
-from swath.train.pretrained import tell_unlearnt
+from swath.train.pretrained import begin_pretrained, tell_unlearnt
 from swath.train.report import TrainReport
 
 from .making import SAID, SENSOR, tiles
@@ -207,6 +207,24 @@ def test_other_bands_are_refused(pretrained: TrainReport, own_data: Path, tmp_pa
     said |= {"sensor": SENSOR, "bands": ["B02", "B03", "B04"], "start": str(pretrained.model)}
     with pytest.raises(CardError, match=r"pretrained on 4 bands \(B02, B03, B04, B08\), and green, 3 bands \(B02, "):
         swath.train(folder, task="pretraining", out=tmp_path / "no.swath", **said, **SPLIT)
+
+
+def test_bands_in_another_order_are_refused() -> None:
+    bands = tuple(CardBand(name=name, units="reflectance") for name in ("B02", "B03", "B04"))
+    card = Card(
+        name="encoder",
+        task="pretraining",
+        inputs=(Input(bands=bands),),
+        output=Output(kind="values", layers=(Layer(name="error", units="1"),)),
+        tile=TileRule(size=64),
+    )
+    source = Model.build("ddpmcd", card=card, **SMALL)
+    turned = card.with_(inputs=(Input(bands=bands[::-1]),))
+    with pytest.raises(TrainError, match=r"in another order; say bands=\['B02', 'B03', 'B04'\]"):
+        begin_pretrained(source.network, [turned], source)
+    (same,), report = begin_pretrained(source.network, [card], source)
+    assert same.inputs == card.inputs
+    assert report.adapted[-1] == "images are normalised as in pretraining"
 
 
 def test_what_cannot_be_pretrained_is_refused(pairs: Path, tmp_path: Path) -> None:

@@ -53,7 +53,7 @@ def begin_pretrained(network: nn.Module, cards: Sequence[Card], source: Model) -
         The cards, with images normalised as they were in pretraining where the bands are the same; and what was loaded.
 
     Raises:
-        TrainError: the network has no such part.
+        TrainError: the network has no such part, or the bands come in another order.
         CardError: the weights do not fit it.
     """
     name, part = source.source or source.card.name, encoder_name(network)
@@ -66,6 +66,9 @@ def begin_pretrained(network: nn.Module, cards: Sequence[Card], source: Model) -
             f"{name} holds a part called {held} to begin with, and the network has {', '.join(has)}; take one that has "
             f"it{such}"
         )
+    if not _same(old, new) and len(old.bands) == len(new.bands) and all(_among(band, old) for band in new.bands):
+        order = ", ".join(repr(_among(band, new)) for band in old.bands)
+        raise TrainError(f"{name} was pretrained on these bands in another order; say bands=[{order}]")
     try:
         report = load_strict(
             network if further else has[part],
@@ -76,7 +79,7 @@ def begin_pretrained(network: nn.Module, cards: Sequence[Card], source: Model) -
         )
     except CardError as error:
         raise CardError(f"{name}, pretrained on {_words(old)}, and {cards[0].name}, {_words(new)}: {error}") from error
-    same = [all(map(_alike, old.bands, card.inputs[0].bands)) and _count(card) == len(old.bands) for card in cards]
+    same = [_same(old, card.inputs[0]) for card in cards]
     words = "as in pretraining" if all(same) else "by its own statistics, since its bands are not those of pretraining"
     told = () if further else (f"{part} of {source.card.name}, weights {source.hash[:12]}",)
     report = replace(report, adapted=(*told, *report.adapted, f"images are normalised {words}"))
@@ -105,8 +108,14 @@ def _alike(old: CardBand, new: CardBand) -> bool:
     return light and (old.units, old.polarisation) == (new.units, new.polarisation)
 
 
-def _count(card: Card) -> int:
-    return len(card.inputs[0].bands)
+def _same(old: Input, new: Input) -> bool:
+    """Whether two inputs have the same bands in the same order."""
+    return len(old.bands) == len(new.bands) and all(map(_alike, old.bands, new.bands))
+
+
+def _among(band: CardBand, given: Input) -> str | None:
+    """What an input calls a band; None where it has none such."""
+    return next((one.name for one in given.bands if _alike(band, one)), None)
 
 
 def _words(given: Input) -> str:
