@@ -118,6 +118,7 @@ def tables(real: Real, tmp_path_factory: pytest.TempPathFactory) -> Path:
 def test_images_in_the_cells_of_tables(tables, real):
     data = swath.data.open(tables)
     assert dict(Counter(data.parts.values())) == {"train": 3, "test": 1}
+    assert [(band.name, band.units) for band in data.bands] == [(name, "display") for name in ("red", "green", "blue")]
     for number, name in enumerate(("0", "1", "2", "3")):
         sample = data.sample(data[name])
         np.testing.assert_array_equal(sample.image[0], real.picture(number, 1))
