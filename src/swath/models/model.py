@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
-import hashlib
-import json
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, get_args
@@ -18,27 +15,21 @@ from swath.errors import CardError
 from swath.models import registry
 from swath.models.calling import (
     answer_shape,
-    call_flat,
     call_network,
     channel_count,
     tile_rule,
     tile_side,
-    typical_values,
 )
 from swath.models.card import Card, Task
 from swath.models.gives import ReceptiveField
 from swath.models.half import halved, widened
 from swath.models.header import NetworkSpec, Stored, read_header
 from swath.models.light import centre_nm
-from swath.models.remember import recall, remember
 from swath.models.strict import LoadReport, load_strict
 from swath.models.weights import hash_state, read_weights, save_weights
 
 if TYPE_CHECKING:
     from swath.models.wrap import SceneLike
-
-_FIELD_METHOD = "1"
-"""Part of the key under which a receptive field is remembered; another one where the method changes."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -275,43 +266,9 @@ class Model:
         Raises:
             CardError: the network does not take such inputs, or its inputs lie on grids of different GSD.
         """
-        from swath.models.effective import effective_radius
-        from swath.models.field import Probe, reach
+        from swath.models.probed import probed_field
 
-        card = self.card
-        if card.output.per_tile:
-            return ReceptiveField(reason="there is one answer per tile")
-        if card.tile.fixed:
-            return ReceptiveField(reason=f"it takes only tiles of {card.tile.size} px")
-        if len({given.gsd.nominal if given.gsd else None for given in card.inputs}) > 1:
-            raise CardError(
-                f"{card.name}: the inputs lie on several grids; say the receptive field on the card: field="
-            )
-        about = [_FIELD_METHOD, self.hash, repr(self.network), effective, card.tile.multiple, card.takes]
-        about += [given.model_dump_json() for given in card.inputs]
-        about += [hash_state({"samples": samples})] if samples is not None else []
-        key = hashlib.sha256(json.dumps(about).encode()).hexdigest()
-        if not refresh and (text := recall("fields", key)) is not None:
-            with contextlib.suppress(CardError):  # a damaged memory is no memory
-                return ReceptiveField.parse(text)
-        typical = typical_values(card)
-        probe = Probe.of(
-            self.network, lambda net, x: call_flat(net, card, x), len(typical), card.tile.multiple, typical
-        )
-        found = reach(probe)
-        radius, bound = (
-            effective_radius(probe, found, samples) if effective and found.radius is not None else (None, None)
-        )
-        field = ReceptiveField(
-            radius=found.radius,
-            halo=found.halo,
-            effective_radius=radius,
-            bound=bound,
-            stride=found.stride,
-            reason=found.reason,
-        )
-        remember("fields", key, field.model_dump_json())
-        return field
+        return probed_field(self, samples, effective=effective, refresh=refresh)
 
 
 def _tensor(values: Any) -> Tensor:
