@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import signal
 import subprocess
 import sys
@@ -260,6 +261,20 @@ def test_only_the_same_job_is_gone_on_with(tmp_path: Path) -> None:
         with pytest.raises(WriteError, match="cannot be gone on with: pass resume=False"):
             CogWriter(path, grid, layers, job=job, resume=True)
     assert not CogWriter(path, GRID, nan, job="plan 2").has(np.s_[:, :])
+
+
+def test_a_writer_that_cannot_begin_leaves_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(*_: object) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    CogWriter(tmp_path / "y.tif", GRID, LAYERS, job="plan 1").write(np.s_[0:10, 0:10], values_at(np.s_[0:10, 0:10]))
+    (tmp_path / ".y.tif.partial" / "job.json").unlink()
+    monkeypatch.setattr(Path, "write_bytes", full)
+    with pytest.raises(WriteError, match="the disk is full"):
+        CogWriter(tmp_path / "x.tif", GRID, LAYERS)
+    with pytest.raises(WriteError, match="the disk is full"):
+        CogWriter(tmp_path / "y.tif", GRID, LAYERS, job="plan 1", resume=True)
+    assert names(tmp_path) == [".y.tif.partial"], "blocks of an earlier run stay"
 
 
 def test_an_error_in_the_block(tmp_path: Path) -> None:

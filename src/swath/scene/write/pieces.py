@@ -7,6 +7,7 @@ side without a lock, and memory holds no more than the blocks in flight.
 
 from __future__ import annotations
 
+import contextlib
 import itertools
 import json
 import math
@@ -149,7 +150,12 @@ class Pieces:
             folder.mkdir(exist_ok=True)
             known = folder / _JOB
             if not known.exists():
-                _put(known, text.encode())
+                try:
+                    _put(known, text.encode())
+                except OSError:
+                    with contextlib.suppress(OSError):  # blocks that are there stay
+                        folder.rmdir()
+                    raise
             elif known.read_text() != text:
                 raise WriteError(
                     f"{target} was begun with another grid, other layers or another plan, and cannot be gone on with: "
