@@ -20,7 +20,7 @@ from swath.predict.product import Product
 from swath.predict.vectors.regions import windows
 from swath.scene.write import CogWriter
 from swath.tasks import OutputOptions, task_for
-from swath.tasks.task import Files
+from swath.tasks.task import Answer, Files
 
 CLASSES = (ClassLabel(value=0, name="same", colour="#d9d9d9"), ClassLabel(value=1, name="changed", colour="#d55e00"))
 
@@ -101,7 +101,7 @@ class FakeRun:
         logits = torch.from_numpy(self.model.gain * (moved - 0.06))[None, None]
         task = task_for(self.card)
         likely = task.activate(logits)[0].numpy()
-        return dict(task.finish(likely, None, valid.all(axis=(0, 1)), self.card, self.output))
+        return dict(task.finish(Answer(likely, None, valid.all(axis=(0, 1))), self.card, self.output))
 
     def execute(
         self, paths: Mapping[str, Path], *, overwrite: bool = False, resume: bool = False, progress: Any = None

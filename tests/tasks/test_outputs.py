@@ -19,6 +19,7 @@ from swath.models import Card, CardBand, ClassLabel, Input, Layer, Output
 from swath.scene.write import CogWriter, read_layers
 from swath.tasks import OutputOptions, task_for
 from swath.tasks.layers import colours_of
+from swath.tasks.task import Answer
 
 LAND = (
     ClassLabel(value=10, name="Tree cover", colour="#006400"),
@@ -39,7 +40,7 @@ def run(
     task = task_for(card)
     outputs = task.activate(logits)[0].numpy()
     ok = np.ones(outputs.shape[1:], dtype=bool) if valid is None else valid
-    arrays = task.finish(outputs, spread, ok, card, options)
+    arrays = task.finish(Answer(outputs, spread, ok), card, options)
     files = task.files(card, options)
     assert list(files) == list(arrays)
     for key, layers in files.items():
@@ -230,9 +231,10 @@ def test_parts_of_a_map_are_finished_as_the_whole_is(seed: int, row: int, column
     rng = np.random.default_rng(seed)
     outputs = rng.dirichlet(np.ones(3), (20, 17)).astype(np.float32).transpose(2, 0, 1)
     spread, valid = rng.random((20, 17), dtype=np.float32), rng.random((20, 17)) > 0.2
-    whole = task.finish(outputs, spread, valid, card, options)
+    whole = task.finish(Answer(outputs, spread, valid), card, options)
     for rows in (slice(0, row), slice(row, 20)):
         for columns in (slice(0, column), slice(column, 17)):
-            part = task.finish(outputs[:, rows, columns], spread[rows, columns], valid[rows, columns], card, options)
+            piece = Answer(outputs[:, rows, columns], spread[rows, columns], valid[rows, columns])
+            part = task.finish(piece, card, options)
             for key, array in part.items():
                 np.testing.assert_array_equal(array, whole[key][:, rows, columns])

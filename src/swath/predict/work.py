@@ -22,7 +22,7 @@ from swath.predict.stream import read_inputs, stream
 from swath.scene.write import Layer
 from swath.tasks import OutputOptions, Task, task_for
 from swath.tasks.pairs import OfPairs
-from swath.tasks.task import Files
+from swath.tasks.task import Answer, Files
 
 Arrays = dict[str, NDArray[Any]]
 
@@ -174,7 +174,7 @@ class Work:
             return arrays
         outputs = np.ascontiguousarray(cell.outputs[:, *inside])
         spread = None if cell.spread is None else cell.spread[inside]
-        made = self.task.finish(outputs, spread, valid, self.model.card, self.options)
+        made = self.task.finish(Answer(outputs, spread, valid), self.model.card, self.options)
         if window == within:
             return dict(made)
         arrays = arrays or self.nothing(size_of(within))

@@ -18,7 +18,7 @@ from swath.models.card import Card
 from swath.models.gives import ClassLabel
 from swath.scene.write import Layer
 from swath.tasks.layers import CONFIDENCE_STEPS, PROBABILITY_STEPS, class_layer, in_steps, most_likely, step_layer
-from swath.tasks.task import MAIN, Arrays, Files, OutputOptions
+from swath.tasks.task import MAIN, Answer, Arrays, Files, OutputOptions
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -71,18 +71,10 @@ class ClassMap:
         likely = torch.sigmoid(numbers) if self.activation == "sigmoid" else numbers
         return torch.cat([1 - likely, likely], 1) if likely.shape[1] == 1 else likely
 
-    def finish(
-        self,
-        outputs: NDArray[np.float32],
-        spread: NDArray[np.float32] | None,
-        valid: NDArray[np.bool_],
-        card: Card,
-        options: OutputOptions,
-    ) -> Arrays:
+    def finish(self, answer: Answer, card: Card, options: OutputOptions) -> Arrays:
         """See `Task.finish`."""
-        valid = valid & np.isfinite(outputs).all(axis=0)
+        outputs, valid, files = answer.outputs, answer.whole, self.files(card, options)
         threshold = options.threshold or card.output.threshold
-        files = self.files(card, options)
         if self._many(card):
             yes = outputs > np.float32(threshold or 0.5)
             arrays: Arrays = {MAIN: np.where(valid, yes, 255).astype(np.uint8)}
@@ -92,7 +84,7 @@ class ClassMap:
             where, sure = decided(outputs, threshold)
             arrays = {MAIN: class_numbers(where, valid, card.output.classes, files[MAIN][0])[None]}
         if options.confidence:
-            arrays["confidence"] = confidence_numbers([sure], spread, valid, options)
+            arrays["confidence"] = confidence_numbers([sure], answer.spread, valid, options)
         if options.probabilities:
             arrays["probabilities"] = probability_numbers(outputs, valid, options)
         return arrays

@@ -7,13 +7,12 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar
 
 import numpy as np
-from numpy.typing import NDArray
 
 from swath.models.card import Card
 from swath.scene.write import Layer
 from swath.tasks.classmap import one_tensor
 from swath.tasks.regression import refuse_probabilities
-from swath.tasks.task import MAIN, Arrays, Files, OutputOptions
+from swath.tasks.task import MAIN, Answer, Arrays, Files, OutputOptions
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -35,13 +34,7 @@ class Embedding:
         """See `Task.activate`; the vectors as they are."""
         return one_tensor(logits).float()
 
-    def finish(
-        self,
-        outputs: NDArray[np.float32],
-        spread: NDArray[np.float32] | None,
-        valid: NDArray[np.bool_],
-        card: Card,
-        options: OutputOptions,
-    ) -> Arrays:
+    def finish(self, answer: Answer, card: Card, options: OutputOptions) -> Arrays:
         """See `Task.finish`."""
-        return {MAIN: np.where(valid & np.isfinite(outputs), outputs, np.float32(np.nan))}
+        there = answer.valid & np.isfinite(answer.outputs)
+        return {MAIN: np.where(there, answer.outputs, np.float32(np.nan))}

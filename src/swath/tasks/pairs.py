@@ -14,7 +14,7 @@ from swath.models.card import Card
 from swath.scene.write import Layer
 from swath.tasks.classmap import confidence_layers, confidence_numbers
 from swath.tasks.layers import NODATA
-from swath.tasks.task import MAIN, Arrays, DatePair, Files, OutputOptions, Task
+from swath.tasks.task import MAIN, Answer, Arrays, DatePair, Files, OutputOptions, Task
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -95,22 +95,14 @@ class OfPairs:
         blank = np.stack([~(seen[pair.before] & seen[pair.after]) for pair in self.pairs])
         return np.repeat(blank, channels // len(self.pairs), axis=0)
 
-    def finish(
-        self,
-        outputs: NDArray[np.float32],
-        spread: NDArray[np.float32] | None,
-        valid: NDArray[np.bool_],
-        card: Card,
-        options: OutputOptions,
-    ) -> Arrays:
+    def finish(self, answer: Answer, card: Card, options: OutputOptions) -> Arrays:
         """See `Task.finish`; outputs of pairs that were not seen are NaN."""
-        made = [
-            self.one.finish(part, None, valid, card, _plain(options)) for part in np.split(outputs, len(self.pairs))
-        ]
+        parts = np.split(answer.outputs, len(self.pairs))
+        made = [self.one.finish(Answer(part, None, answer.valid), card, _plain(options)) for part in parts]
         arrays: Arrays = {key: np.concatenate([one[key] for one in made]) for key in made[0]}
         files = self.files(card, options)
         if options.confidence and options.spread:
-            gap = confidence_numbers((), spread, valid, options)
+            gap = confidence_numbers((), answer.spread, answer.valid, options)
             arrays["confidence"] = np.concatenate([arrays["confidence"], gap])
         changed, answered = self._changed(arrays[MAIN], files[MAIN])
         when = np.where(changed.any(axis=0), changed.argmax(axis=0) + 1, 0)

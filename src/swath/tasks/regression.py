@@ -7,14 +7,13 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar
 
 import numpy as np
-from numpy.typing import NDArray
 
 from swath.errors import PredictError
 from swath.models.card import Card
 from swath.models.gives import Layer as Scaled
 from swath.scene.write import Layer
 from swath.tasks.classmap import one_tensor
-from swath.tasks.task import MAIN, Arrays, Files, OutputOptions
+from swath.tasks.task import MAIN, Answer, Arrays, Files, OutputOptions
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -47,24 +46,17 @@ class Regression:
         """See `Task.activate`; values stay as the network gives them."""
         return one_tensor(logits).float()
 
-    def finish(
-        self,
-        outputs: NDArray[np.float32],
-        spread: NDArray[np.float32] | None,
-        valid: NDArray[np.bool_],
-        card: Card,
-        options: OutputOptions,
-    ) -> Arrays:
+    def finish(self, answer: Answer, card: Card, options: OutputOptions) -> Arrays:
         """See `Task.finish`."""
         layers = card.output.layers
         std = np.array([one.std for one in layers], dtype=np.float32)
         mean = np.array([one.mean for one in layers], dtype=np.float32)
-        values = outputs * std[:, None, None] + mean[:, None, None]
-        arrays: Arrays = {MAIN: np.where(valid & np.isfinite(values), values, np.float32(np.nan))}
+        values = answer.outputs * std[:, None, None] + mean[:, None, None]
+        arrays: Arrays = {MAIN: np.where(answer.valid & np.isfinite(values), values, np.float32(np.nan))}
         if options.spread and options.confidence:
-            given = np.zeros(valid.shape, dtype=np.float32) if spread is None else spread
+            given = np.zeros(answer.valid.shape, dtype=np.float32) if answer.spread is None else answer.spread
             factor = std[0] if len(layers) == 1 else np.float32(1)
-            arrays["confidence"] = np.where(valid, given * factor, np.float32(np.nan))[None]
+            arrays["confidence"] = np.where(answer.valid, given * factor, np.float32(np.nan))[None]
         return arrays
 
     def targets(self, samples: Sequence[Labelled]) -> Tensor:

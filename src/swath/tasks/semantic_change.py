@@ -6,9 +6,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar
 
-import numpy as np
-from numpy.typing import NDArray
-
 from swath.errors import PredictError
 from swath.models.card import Card
 from swath.models.gives import ClassLabel
@@ -21,7 +18,7 @@ from swath.tasks.classmap import (
     probability_numbers,
 )
 from swath.tasks.layers import class_layer, most_likely
-from swath.tasks.task import MAIN, Arrays, Files, OutputOptions
+from swath.tasks.task import MAIN, Answer, Arrays, Files, OutputOptions
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -72,17 +69,10 @@ class SemanticChange:
         changed = torch.sigmoid(logits[0].float())
         return torch.cat([1 - changed, changed, *(torch.softmax(one.float(), 1) for one in logits[1:])], 1)
 
-    def finish(
-        self,
-        outputs: NDArray[np.float32],
-        spread: NDArray[np.float32] | None,
-        valid: NDArray[np.bool_],
-        card: Card,
-        options: OutputOptions,
-    ) -> Arrays:
+    def finish(self, answer: Answer, card: Card, options: OutputOptions) -> Arrays:
         """See `Task.finish`."""
+        outputs, valid = answer.outputs, answer.whole
         classes, files = card.output.classes, self.files(card, options)
-        valid = valid & np.isfinite(outputs).all(axis=0)
         change, sure = decided(outputs[:2], options.threshold or 0.5)
         before, sure_before = most_likely(outputs[2 : 2 + len(classes)])
         after, sure_after = most_likely(outputs[2 + len(classes) :])
@@ -92,7 +82,7 @@ class SemanticChange:
             "to": class_numbers(after, valid, classes, files["to"][0])[None],
         }
         if options.confidence:
-            arrays["confidence"] = confidence_numbers([sure, sure_before, sure_after], spread, valid, options)
+            arrays["confidence"] = confidence_numbers([sure, sure_before, sure_after], answer.spread, valid, options)
         if options.probabilities:
             arrays["probabilities"] = probability_numbers(outputs, valid, options)
         return arrays

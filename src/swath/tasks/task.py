@@ -31,6 +31,26 @@ Files = dict[str, tuple[Layer, ...]]
 Arrays = dict[str, NDArray[np.generic]]
 
 
+@dataclass(frozen=True, eq=False)
+class Answer:
+    """What a network has answered for a part of the map.
+
+    Attributes:
+        outputs: activated and merged, `[K', h, w]`.
+        spread: disagreement of what was merged, `[h, w]`, in the outputs' units; None where nothing was.
+        valid: where there is an answer, `[h, w]`.
+    """
+
+    outputs: NDArray[np.float32]
+    spread: NDArray[np.float32] | None
+    valid: NDArray[np.bool_]
+
+    @property
+    def whole(self) -> NDArray[np.bool_]:
+        """Where it is valid and all of its numbers are numbers, `[h, w]`."""
+        return np.asarray(self.valid & np.isfinite(self.outputs).all(axis=0))
+
+
 @dataclass(frozen=True)
 class DatePair:
     """Two dates of a series that are compared: their positions, and what they are called."""
@@ -98,20 +118,11 @@ class Task(Protocol):
         """
         ...
 
-    def finish(
-        self,
-        outputs: NDArray[np.float32],
-        spread: NDArray[np.float32] | None,
-        valid: NDArray[np.bool_],
-        card: Card,
-        options: OutputOptions,
-    ) -> Arrays:
+    def finish(self, answer: Answer, card: Card, options: OutputOptions) -> Arrays:
         """Stored numbers of each file, in the types that `files` told.
 
         Args:
-            outputs: activated and merged, `[K', h, w]`.
-            spread: disagreement of what was merged, `[h, w]`, in the outputs' units; None where nothing was.
-            valid: where there is an answer, `[h, w]`; all else becomes nodata, and so does what is not a number.
+            answer: of any part of the map; what is not valid or not a number becomes nodata.
             card: the network's.
             options: those that `files` was given.
 
