@@ -65,7 +65,7 @@ def begin(recipe: Recipe, drafts: Sequence[Card]) -> Model:
         cards, report = begin_pretrained(network, cards, source)
     elif source is not None:
         report = taken_over(network, cards[0], source, lambda: _wider(entry, drafts, spec))
-    elif not set(entry.transient) & spec.config.keys():
+    elif "pretraining" in entry.tasks and not set(entry.transient) & spec.config.keys():
         tell_unlearnt(network, entry.name)
     kept = {
         key: value for key, value in (_from_cards(entry, cards) | spec.config).items() if key not in entry.transient
