@@ -28,7 +28,7 @@ from swath.tasks import task_for
 from swath.train.evaluate import pooled_of
 from swath.train.evaluation import counting
 from swath.train.evaluation.classes import matched_classes
-from swath.train.evaluation.intervals import intervals, units
+from swath.train.evaluation.intervals import draws, intervals, kinds_of, units
 
 SENSOR = "sentinel-2-l1c@pre-04.00"
 BANDS = ("B02", "B03", "B04", "B08")
@@ -324,6 +324,15 @@ def test_intervals_draw_places(dataset: swath.data.Dataset) -> None:
     halves = [pooled_of(counts[at : at + 2]).compute()["mean_iou"] for at in (0, 2)]
     limits = intervals(counts, 300, 0, places=["east", "east", "west", "west"])["mean_iou"]
     assert limits == pytest.approx((min(halves), max(halves))), "of two places, one twice or the other"
+    kinds = ["town", "town", "field", "field"]
+    same = draws(4, 300, 0, kinds)
+    assert (same[:, :2].sum(axis=1) == 2).all(), "as many of a kind in each draw"
+    assert (same[:, 0] == 2).any()
+    assert (
+        intervals(counts, 300, 0, places=["east", "east", "west", "west"], kinds=kinds)["mean_iou"]
+        == (pytest.approx(found["mean_iou"]),) * 2
+    ), "one place of each kind is in every draw"
+    assert kinds_of(["a", "b", "a"], ["x", "y", "z"]) == ["x+z", "y"]
     five = [*"abcde", "a", "b"]
     assert units(five) == five
     assert len(set(units(["a"] * 7))) == 7

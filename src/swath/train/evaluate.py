@@ -24,7 +24,7 @@ from swath.predict.skills import fitting_skill, is_fitted, meant, refuse_pretrai
 from swath.scene.write.atomic import check_target
 from swath.tasks import trained_task
 from swath.tasks.figure import Case
-from swath.tasks.metrics import Metrics
+from swath.tasks.metrics import ClassMetrics, Metrics
 from swath.train.evaluation.classes import ClassMatch, matched_classes
 from swath.train.evaluation.counting import count_scene
 from swath.train.evaluation.fields import Fields
@@ -127,7 +127,9 @@ def evaluate(
         scenes=tuple(counted),
         metrics=pooled,
         pooled=pooled.compute(),
-        intervals=intervals([one.metrics for one in counted], bootstrap, seed, places=units(places)),
+        intervals=intervals(
+            [one.metrics for one in counted], bootstrap, seed, places=units(places), kinds=_kinds(counted)
+        ),
         bootstrap=bootstrap,
         seed=seed,
         seconds=time.perf_counter() - begun,
@@ -138,6 +140,14 @@ def evaluate(
     if out is not None:
         found.save(out)
     return found
+
+
+def _kinds(counted: Sequence[SceneResult]) -> list[str] | None:
+    """Classes of scenes that have one each: a draw without one of them would say nothing of how it is told apart."""
+    every = [one.metrics for one in counted]
+    labelled = [one.confusion.labelled for one in every if isinstance(one, ClassMetrics)]
+    single = len(labelled) == len(every) and all((counts > 0).sum() == 1 for counts in labelled)
+    return [str(counts.argmax()) for counts in labelled] if single else None
 
 
 def pooled_of(every: Sequence[Metrics]) -> Metrics:

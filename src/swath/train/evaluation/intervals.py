@@ -19,7 +19,12 @@ FEW = 5
 
 
 def intervals(
-    scenes: Sequence[Metrics], times: int, seed: int, share: float = 0.95, places: Sequence[str] | None = None
+    scenes: Sequence[Metrics],
+    times: int,
+    seed: int,
+    share: float = 0.95,
+    places: Sequence[str] | None = None,
+    kinds: Sequence[str] | None = None,
 ) -> dict[str, tuple[float, float]]:
     """Percentile intervals of pooled scores, drawing as many places as there are, with replacement.
 
@@ -29,6 +34,8 @@ def intervals(
         seed: of the draws.
         share: part of the draws that lies inside.
         places: of each scene; None: each is a place of its own.
+        kinds: of each scene; places are drawn among those of their kind, so that every draw has as many of each. None:
+            all are of one kind.
 
     Returns:
         `(low, high)` by score; a draw in which a score does not exist does not count, and scores that exist in fewer
@@ -37,10 +44,11 @@ def intervals(
     if not scenes or times < 1:
         return {}
     rows = np.stack([one.row() for one in scenes])
-    rows = rows if places is None else by_place(rows, places)
+    places = places if places is not None else [str(number) for number in range(len(rows))]
+    rows = by_place(rows, places)
     if len(rows) < 2:
         return {}
-    drawn = draws(len(rows), times, seed)
+    drawn = draws(len(rows), times, seed, kinds and kinds_of(places, kinds))
     found = [scenes[0].of_row(row).compute() for row in drawn @ rows]
     return {name: limits for name in found[0] if (limits := _limits([one[name] for one in found], share)) is not None}
 
@@ -50,9 +58,22 @@ def units(places: Sequence[str]) -> Sequence[str]:
     return places if len(set(places)) >= FEW else [f"scene {number}" for number in range(len(places))]
 
 
-def draws(count: int, times: int, seed: int) -> NDArray[np.int64]:
-    """How often each of `count` places is drawn, `[times, count]`; the rows sum to `count`."""
-    return np.random.default_rng(seed).multinomial(count, np.full(count, 1 / count), size=times)
+def draws(count: int, times: int, seed: int, kinds: Sequence[str] | None = None) -> NDArray[np.int64]:
+    """How often each of `count` places is drawn, `[times, count]`; the rows sum to `count`, and so within each kind."""
+    random, told = np.random.default_rng(seed), np.array(kinds or [""] * count)
+    drawn = np.zeros((times, count), np.int64)
+    for kind in dict.fromkeys(told.tolist()):
+        those = np.flatnonzero(told == kind)
+        drawn[:, those] = random.multinomial(len(those), np.full(len(those), 1 / len(those)), size=times)
+    return drawn
+
+
+def kinds_of(places: Sequence[str], kinds: Sequence[str]) -> list[str]:
+    """Of each place, in the order of their first, all kinds that its scenes are of."""
+    found: dict[str, set[str]] = {}
+    for place, kind in zip(places, kinds, strict=True):
+        found.setdefault(place, set()).add(kind)
+    return ["+".join(sorted(one)) for one in found.values()]
 
 
 def by_place(rows: NDArray[Any], places: Sequence[str]) -> NDArray[Any]:
