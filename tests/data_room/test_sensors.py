@@ -50,7 +50,7 @@ def test_what_there_is_of_each_sensor_is_reported(ramps: Path) -> None:
     assert report.sensors[0].gsd == pytest.approx((30, 30, 30), rel=0.01)
     text = " ".join(report.describe().split())
     assert "labels/c.tif): lacks dem" in text
-    assert "s2/c.tif, s2/d.tif): image without mask" in text
+    assert "1 file (s2/d.tif): image without mask" in text
     assert "2 items; sensor not stated; x, y; 30 m; EPSG:32631; bilinear" in text
 
 

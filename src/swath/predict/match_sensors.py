@@ -24,7 +24,9 @@ def absent_sensors(scene: Scene, given: Input, lacking: Sequence[str]) -> tuple[
     absent = [one for one in given.stack if set(one.bands) <= {*lacking}]
     opened = {one.name for one in scene.stacked}
     enough = len(scene.stacked) >= len(given.stack)
-    known = [one for one in absent if enough or one.name in opened]
+    # What the card knows no sensor of is told by names alone: of a sensor that is there its bands are to be told.
+    absent = [one for one in absent if one.sensor is not None or one.name not in opened]
+    known = [one for one in absent if one.sensor is not None and (enough or one.name in opened)]
     if len(absent) == len(given.stack) and not known:
         return frozenset(), ()
     missing = [one for one in absent if one not in known]
@@ -37,7 +39,7 @@ def absent_sensors(scene: Scene, given: Input, lacking: Sequence[str]) -> tuple[
             f"{'its file' if len(missing) == 1 else 'their files'} too, {files}"
         )
     if known:
-        ways = ", ".join(f"{one.name!r}: {one.sensor or '...'!r}" for one in known)
+        ways = ", ".join(f"{one.name!r}: {one.sensor!r}" for one in known)
         sentences.append(f"nothing says which of what was opened is {_of(known)}: say sensor={{{ways}}}")
     return frozenset(band for one in absent for band in one.bands), tuple(sentences)
 

@@ -23,8 +23,6 @@ def recognise(folder: Path, asked: Asked) -> Found | None:
     """
     if asked.task not in (None, "segmentation", "regression"):
         return None
-    if asked.layout is None and is_of_several(folder, asked):
-        return None
     pairs, strays = [], []
     for key, place in by_key(folder, visible(folder, RASTER_SUFFIXES), PAIRS).items():
         images = place.roles.get("image") or place.roles.get("plain") or []
@@ -35,4 +33,6 @@ def recognise(folder: Path, asked: Asked) -> Found | None:
         else:
             strays += [Stray(path, "image without mask") for path in images]
             strays += [Stray(path, "mask without image") for path in masks]
-    return found_of(folder, pairs, strays, asked, "segmentation") if pairs else None
+    if not pairs or (strays and asked.layout is None and is_of_several(folder, asked)):
+        return None
+    return found_of(folder, pairs, strays, asked, "segmentation")

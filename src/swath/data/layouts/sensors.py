@@ -53,7 +53,10 @@ class _Files:
 
 def is_of_several(folder: Path, asked: Asked) -> bool:
     """Whether a folder is arranged so: at least one place has a mask and what two sensors saw."""
-    files = _files(folder, asked)
+    return _is_of_several(_files(folder, asked), asked)
+
+
+def _is_of_several(files: _Files, asked: Asked) -> bool:
     told = SENSORS | _told(asked)
     some = any(name in told for name in files.images)
     return some and any(sum(bool(files.of(name, key)) for name in files.images) > 1 for key in files.masks)
@@ -65,9 +68,11 @@ def recognise(folder: Path, asked: Asked) -> Found | None:
     Raises:
         DataError: `sensor=` or `bands=` names sensors that are not there, or see `swath.data.masked.found_of`.
     """
-    if asked.task not in (None, "segmentation", "regression") or not is_of_several(folder, asked):
+    if asked.task not in (None, "segmentation", "regression"):
         return None
     files = _files(folder, asked)
+    if not _is_of_several(files, asked):
+        return None
     has = Counter(name for name in files.images for key in files.masks if files.of(name, key))
     order = [*(name for name in _in_order(asked) if name in has), *sorted(set(has) - {*_in_order(asked)})]
     sensors = [name for name in order if has[name] >= _SHARE * len(files.masks)]
@@ -112,9 +117,9 @@ def _files(folder: Path, asked: Asked) -> _Files:
     seen: list[tuple[str, str, str, Path]] = []
     for path in visible(folder, (*RASTER_SUFFIXES, SUFFIX)):
         inner = path.relative_to(folder)
-        if path.suffix.casefold() == SUFFIX and not is_everywhere(path):
-            continue
         role, key = _role(inner, words)
+        if path.suffix.casefold() == SUFFIX and (not role.startswith("sensor ") or not is_everywhere(path)):
+            continue
         if role == "mask":
             masks[key].append(path)
         elif role != "plain":
@@ -171,4 +176,5 @@ def _check(folder: Path, asked: Asked, order: list[str]) -> None:
         raise DataError(f"{folder}: sensor= names {listing(unknown)}, and the folder holds {listing(order)}")
     if asked.sensor is not None and not isinstance(asked.sensor, Mapping):
         ways = ", ".join(f"'{name}': ..." for name in order)
-        raise DataError(f"{folder}: holds {listing(order)}: say which sensor is which, sensor={{{ways}}}")
+        alone = ", or layout='pairs' for the images alone" if any(name in PAIRS for name in order) else ""
+        raise DataError(f"{folder}: holds {listing(order)}: say which sensor is which, sensor={{{ways}}}{alone}")
