@@ -120,6 +120,22 @@ def test_an_existing_map_is_not_replaced_unasked(mapped: Path, own_data: Path, w
     assert "--overwrite" in done.output
 
 
+def test_tiles_that_overlap_make_a_coarse_map_finer(own_data: Path, tmp_path: Path) -> None:
+    told = ("--sensor", SENSOR, "--bands", "B02,B03,B04,B08", "--model", "eurosat-rgb:eurosat-rgb-reflectance")
+    sizes = {}
+    for overlap in (None, "0.5", "48"):
+        out = tmp_path / f"{overlap}.tif"
+        more = ("--overlap", overlap) if overlap else ()
+        done = run("predict", own_data / "paris_2018.tif", *told, "-o", out, *more)
+        assert done.exit_code == 0, done.output
+        with rasterio.open(out) as source:
+            sizes[overlap] = source.shape
+    assert sizes == {None: (4, 4), "0.5": (8, 8), "48": (16, 16)}
+    done = run("predict", own_data / "paris_2018.tif", *told, "-o", tmp_path / "x.tif", "--overlap", "64")
+    assert done.exit_code == 1
+    assert "an overlap of 64 does not fit tiles of 64 px" in done.stderr
+
+
 def test_models_are_listed_and_described(weights: Path) -> None:
     assert "U-Net" in run("models").output
     assert run("models", "--task", "detection").output.startswith("none")

@@ -78,7 +78,8 @@ def predict(
         exact: take the halo of all that the network sees, so that the map equals the whole-image forward; by default
             it is that beyond which the output hardly moves, by a bound that the record states.
         tile: side of a tile in pixels; None: by the card.
-        overlap: of blended tiles, in pixels or as a share of the tile; None: a quarter.
+        overlap: of blended tiles, in pixels or as a share of the tile; None: a quarter. Of tiles with one answer each,
+            whose map becomes finer by it; None: nothing.
         batch: tiles that are run at once; None: by the device.
         workers: threads that read; None: by the machine.
         precision: `auto` takes bfloat16 where it is faster here and at least 99.9 % of the classes stay the same;
