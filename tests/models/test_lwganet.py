@@ -11,7 +11,8 @@ from torch import Tensor, nn
 
 from swath.errors import CardError
 from swath.models import find
-from swath.nn import lwganet as parts
+from swath.nn import lwganet_attention as parts
+from swath.nn.lwganet import LWGANet
 from swath.nn.padding import mirrored
 
 from .parity import Case
@@ -33,7 +34,7 @@ def test_modules_are_those_of_the_release(shared_data: Path, name: str, module: 
 
 def test_the_backbone_is_that_of_the_release(shared_data: Path) -> None:
     case = Case.read(shared_data, "lwganet_l0_backbone")
-    backbone = case.module(parts.LWGANet(3, 32, (1, 2, 4, 2), 0.0))
+    backbone = case.module(LWGANet(3, 32, (1, 2, 4, 2), 0.0))
     with torch.inference_mode():
         for place, found in enumerate(backbone(*case.inputs("x"))):
             case.compare(found, f"out.{place}")
