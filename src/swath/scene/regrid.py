@@ -8,9 +8,10 @@ from typing import TYPE_CHECKING, Any
 from odc.geo.geobox import GeoBox
 
 from swath.errors import GridError
-from swath.scene.align import Shifted, Warped, align
+from swath.scene.align import Shifted, align
 from swath.scene.place import geometry_on
 from swath.scene.reader import Reader
+from swath.scene.warped import Warped
 
 if TYPE_CHECKING:
     from swath.scene.plane import Plane
