@@ -70,6 +70,7 @@ def baseline(recipe: Recipe, one: SetRecipe, crops: int, folder: Path) -> Path:
             "seed",
             "validations",
             "precision",
+            "threshold",
             "warm_up",
             "last_rate",
         )
