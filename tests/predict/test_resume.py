@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -23,6 +24,7 @@ from swath.models.model import Model
 from swath.predict import predict
 from swath.predict.journal import Journal
 from swath.predict.run import Interrupted
+from swath.scene.write import CogWriter
 
 from .toys import Finer, large, model, shown
 
@@ -140,6 +142,62 @@ def test_ctrl_c_says_how_to_go_on(scene: swath.Scene, tmp_path: Path, name: str)
     assert 0.3 * run["blocks"] < run["resumed"] < 0.7 * run["blocks"]
     same(whole, out)
     assert hidden(tmp_path) == []
+
+
+@pytest.mark.parametrize("moment", ["before it is noted", "before its blocks are gone", "while they go"])
+@pytest.mark.parametrize("key", ["probabilities", ""])
+def test_a_run_that_is_killed_between_two_files_goes_on(
+    scene: swath.Scene, own: Model, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, moment: str, key: str
+) -> None:
+    whole, out = tmp_path / "whole.tif", tmp_path / "out.tif"
+    predict(scene, own, out=whole, **OPTIONS)
+    note, discard = Journal.finish, CogWriter.discard
+    path = out.with_name(f"out.{key}.tif") if key else out
+
+    def killed_note(self: Journal, finished: str) -> None:
+        if finished != key or moment != "before it is noted":
+            note(self, finished)
+        if finished == key and not moment.startswith("while"):
+            raise MemoryError
+
+    def killed_discard(self: CogWriter) -> None:
+        if self.path == path and moment.startswith("while"):
+            next((tmp_path / f".{path.name}.partial").glob("*.tif")).unlink()
+            raise MemoryError
+        discard(self)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Journal, "finish", killed_note)
+        patch.setattr(CogWriter, "discard", killed_discard)
+        with pytest.raises(MemoryError):
+            predict(scene, own, out=out, **OPTIONS)
+    assert path.exists()
+    product = predict(scene, own, out=out, resume=True, **OPTIONS)
+    assert product.record is not None
+    assert product.record["swath:run"]["resumed"] == product.record["swath:run"]["blocks"]
+    same(whole, out)
+    assert hidden(tmp_path) == []
+
+
+def test_blocks_that_are_gone_are_not_taken_for_nothing(scene: swath.Scene, own: Model, tmp_path: Path) -> None:
+    out = tmp_path / "out.tif"
+    with pytest.raises(Interrupted):
+        predict(scene, own, out=out, progress=stop_at(0.3, KeyboardInterrupt()), **OPTIONS)
+    shutil.rmtree(tmp_path / ".out.confidence.tif.partial")
+    with pytest.raises(PredictError, match=r"out.confidence.tif: blocks .* are gone .* begin anew with resume=False"):
+        predict(scene, own, out=out, resume=True, **OPTIONS)
+
+
+def test_a_file_that_is_somebody_elses_is_not_replaced_by_going_on(
+    scene: swath.Scene, own: Model, tmp_path: Path
+) -> None:
+    out = tmp_path / "out.tif"
+    with pytest.raises(Interrupted):
+        predict(scene, own, out=out, progress=stop_at(0.3, KeyboardInterrupt()), **OPTIONS)
+    out.write_text("mine")
+    with pytest.raises(WriteError, match="exists already"):
+        predict(scene, own, out=out, resume=True, **OPTIONS)
+    assert out.read_text() == "mine"
 
 
 def test_a_run_of_another_plan_is_not_gone_on_with(scene: swath.Scene, own: Model, tmp_path: Path) -> None:

@@ -24,12 +24,14 @@ class Journal:
     Attributes:
         path: where it lies.
         done: first cell of each block that is written.
+        placing: keys of files whose final names may be those of files of this run.
         finished: keys of files that are whole under their final names.
     """
 
     def __init__(self, path: Path, product: Path) -> None:
         self.path = path
         self.done: set[Index] = set()
+        self.placing: set[str] = set()
         self.finished: set[str] = set()
         self._product = product
 
@@ -69,6 +71,12 @@ class Journal:
             self._append([{"block": list(index)} for index in fresh])
         self.done.update(fresh)
 
+    def place(self, key: str) -> None:
+        """Note a file that is about to get its final name."""
+        with writing(self._product):
+            self._append([{"placing": key}])
+        self.placing.add(key)
+
     def finish(self, key: str) -> None:
         """Note a file that is whole."""
         with writing(self._product):
@@ -102,6 +110,7 @@ class Journal:
                 "with it, or begin anew with resume=False"
             )
         self.done = {(entry["block"][0], entry["block"][1]) for entry in lines[1:] if "block" in entry}
+        self.placing = {entry["placing"] for entry in lines[1:] if "placing" in entry}
         self.finished = {entry["finished"] for entry in lines[1:] if "finished" in entry}
 
 

@@ -6,14 +6,14 @@ import hashlib
 import json
 from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass, replace
-from functools import cached_property
+from functools import cached_property, partial
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
 from numpy.typing import NDArray
 
-from swath.errors import SwathError
+from swath.errors import PredictError, SwathError
 from swath.models.card import Card
 from swath.predict.blocks import Block, blocks_of, size_of
 from swath.predict.forward import Precision
@@ -25,7 +25,8 @@ from swath.predict.target import Target, put
 from swath.predict.work import Engine, Work
 from swath.scene.scene import Scene
 from swath.scene.write import CogWriter
-from swath.scene.write.atomic import check_target
+from swath.scene.write.atomic import check_target, remove
+from swath.scene.write.cog import partial_folder
 from swath.tasks.task import MAIN, Files
 
 _COMMITS = 50
@@ -191,13 +192,21 @@ class Prediction:
         todo = [block for block in blocks if block.cells[0] not in journal.done]
         watch = Watch(len(blocks), len(blocks) - len(todo), progress)
         writers: Mapping[str, CogWriter] = {}
+        for key, path in paths.items():
+            if key in journal.finished:
+                remove(partial_folder(path))
+            elif journal.done and not partial_folder(path).is_dir():
+                raise PredictError(
+                    f"{path}: blocks that an earlier run wrote are gone ({partial_folder(path).name}); begin anew with "
+                    "resume=False"
+                )
         try:
-            writers = target.writers(self.work, resume=resume, without=journal.finished)
+            writers = target.writers(self.work, resume=resume, without=journal.finished, own=journal.placing)
             if todo:
                 self._write(todo, target, writers, journal, watch, max(1, len(blocks) // _COMMITS))
             for key in sorted(writers, reverse=True):
-                writers[key].finish()
-                journal.finish(key)
+                journal.place(key)
+                writers[key].finish(partial(journal.finish, key))
         except KeyboardInterrupt as error:
             share = 100 * len(journal.done) // len(blocks)
             again = f"ask for {paths[MAIN].name} again with resume=True (`--resume`) to go on"

@@ -32,13 +32,16 @@ class Target:
         """Where the main file lies."""
         return self.paths[MAIN].absolute().parent
 
-    def writers(self, work: Work, *, resume: bool, without: Collection[str] = ()) -> dict[str, CogWriter]:
+    def writers(
+        self, work: Work, *, resume: bool, without: Collection[str] = (), own: Collection[str] = ()
+    ) -> dict[str, CogWriter]:
         """A writer per file.
 
         Args:
             work: what the files hold.
             resume: whether blocks that are there are kept.
             without: keys of files that are whole already.
+            own: keys of files that the run that is gone on with may have put there, and that are put there again.
 
         Raises:
             WriteError: a file is there already, cannot be written, or was begun by another job.
@@ -47,8 +50,8 @@ class Target:
         try:
             for key, layers in work.files.items():
                 if key not in without:
-                    path, grid = self.paths[key], work.plan.out
-                    made[key] = CogWriter(path, grid, layers, overwrite=self.overwrite, resume=resume, job=self.job)
+                    path, grid, overwrite = self.paths[key], work.plan.out, self.overwrite or key in own
+                    made[key] = CogWriter(path, grid, layers, overwrite=overwrite, resume=resume, job=self.job)
         except SwathError:
             if not resume:
                 for writer in made.values():

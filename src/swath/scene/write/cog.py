@@ -7,7 +7,7 @@ the whole is renamed.
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
 from types import TracebackType
@@ -88,7 +88,7 @@ class CogWriter:
         self._tags = dict(tags or {})
         self._resume = resume
         self._pieces = Pieces(
-            self.path.with_name(f".{self.path.name}.partial"),
+            partial_folder(self.path),
             {
                 "shape": list(grid.shape),
                 "affine": list(grid.affine[:6]),
@@ -129,8 +129,11 @@ class CogWriter:
         """Wait until every window written so far is on the disk; only a power failure makes a difference."""
         self._pieces.flush()
 
-    def finish(self) -> Path:
+    def finish(self, note: Callable[[], None] | None = None) -> Path:
         """Make the product of the windows that were written.
+
+        Args:
+            note: called when the product is there, before its blocks are removed.
 
         Returns:
             The product's path.
@@ -147,6 +150,8 @@ class CogWriter:
             )  # fmt: skip
         with writing(self.path):
             self._put(made)
+        if note is not None:
+            note()
         self.discard()
         return self.path
 
@@ -206,6 +211,11 @@ class CogWriter:
             beside = made.with_name(made.name + suffix)
             if beside.exists():
                 beside.replace(self.path.with_name(self.path.name + suffix))
+
+
+def partial_folder(path: Path) -> Path:
+    """The hidden folder in which the blocks of a product gather."""
+    return path.with_name(f".{path.name}.partial")
 
 
 def write_cog(
