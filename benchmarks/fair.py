@@ -151,7 +151,12 @@ def trained(name: str, lesson: Lesson, asked: argparse.Namespace, seed: int) -> 
         network, _, encoder = name.partition(":")
         config = {key: getattr(lesson.recipe, key) for key in _SHARED if key in lesson.recipe.model_fields_set}
         config |= {"network": network, "options": {"encoder": encoder} if encoder else {}, "sets": [lesson.one]}
-        swath.train(config=config | said, out=out, steps=asked.steps, seed=seed, validations=3, reach=False)
+        # A run that was killed leaves a model too, which must not count as trained.
+        begun = out.with_stem(f"{out.stem}-begun")
+        kept = {"validations": 3, "reach": False, "overwrite": True}
+        swath.train(config=config | said, out=begun, steps=asked.steps, seed=seed, **kept)
+        begun.with_suffix(".train").rename(out.with_suffix(".train"))
+        begun.rename(out)
     return out
 
 

@@ -9,7 +9,7 @@ import pytest
 from sklearn.metrics import f1_score
 
 from swath.data.sample import IGNORE
-from swath.tasks.threshold import STEPS, YesCounts
+from swath.tasks.threshold import ENOUGH, STEPS, YesCounts
 
 
 def rare() -> tuple[np.ndarray, np.ndarray]:
@@ -26,16 +26,17 @@ def best_threshold(answers: Iterable[tuple[np.ndarray, np.ndarray]]) -> float:
     return counts.best()
 
 
-def test_it_is_the_one_that_trying_all_finds() -> None:
+def test_it_is_next_to_one_half_of_those_that_trying_all_finds_good() -> None:
     likely, wanted = rare()
     tried = {
         step: f1_score(wanted.ravel(), likely.astype(float).ravel() > step / STEPS, zero_division=0)
         for step in range(1, STEPS)
     }
-    found = best_threshold([(likely, wanted)])
-    assert found < 0.3
-    assert tried[round(found * STEPS)] == pytest.approx(max(tried.values()))
-    assert tried[round(found * STEPS)] > tried[STEPS // 2]
+    found = round(best_threshold([(likely, wanted)]) * STEPS)
+    assert found < 30
+    enough = [step for step, f1 in tried.items() if f1 >= max(tried.values()) - ENOUGH]
+    assert found == min(enough, key=lambda step: abs(step - STEPS // 2))
+    assert tried[found] > tried[STEPS // 2]
 
 
 def test_batches_add_up_and_what_is_not_labelled_or_not_answered_does_not_count() -> None:

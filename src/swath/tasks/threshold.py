@@ -9,6 +9,8 @@ from swath.data.sample import IGNORE
 
 STEPS = 100
 """Thresholds lie this finely between 0 and 1."""
+ENOUGH = 0.02
+"""F1 so near to the best is as good: a few labelled places say no more."""
 
 
 class YesCounts:
@@ -30,14 +32,14 @@ class YesCounts:
         self.counts += np.bincount(reference[known] * STEPS + steps, minlength=2 * STEPS).reshape(2, STEPS)
 
     def best(self) -> float:
-        """Threshold of the largest F1 of the yes, in hundredths from 0.01 to 0.99; 0.5 where nothing is labelled yes.
+        """Threshold of a large F1 of the yes, in hundredths from 0.01 to 0.99; 0.5 where nothing is labelled yes.
 
-        Of several that are as good, the one next to 0.5.
+        Of those whose F1 lies within `ENOUGH` of the largest, the one next to 0.5.
         """
         no, yes = (counts[::-1].cumsum()[::-1][1:] for counts in self.counts)
         positive = int(self.counts[1].sum())
         if not positive:
             return 0.5
         f1 = 2 * yes / (yes + no + positive)
-        found = np.arange(1, STEPS)[f1 >= f1.max() - 1e-12]
+        found = np.arange(1, STEPS)[f1 >= f1.max() - ENOUGH]
         return float(found[np.abs(found - STEPS // 2).argmin()]) / STEPS

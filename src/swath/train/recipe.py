@@ -135,8 +135,8 @@ class Recipe(Frozen):
     smoothing: float = Field(default=0.0, ge=0, lt=1)
     """Of labels."""
     threshold: Literal["half", "best"] = "half"
-    """Probability from which on a yes is said, of skills with two classes: one half, or the one of the best F1 on the
-    validation part, which goes onto the card. Rare classes gain by it."""
+    """Probability from which on a yes is said, of skills with two classes: one half, or one of the best F1 on the
+    validation part (see `swath.tasks.threshold`), which goes onto the card. Rare classes gain by it."""
 
     validations: int = Field(default=20, gt=0)
     """How often the budget is interrupted to validate."""

@@ -10,6 +10,7 @@ from collections.abc import Sequence
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
+from torchvision.ops import stochastic_depth
 
 from swath.errors import CardError
 from swath.nn.conditioned import ConditionedConv
@@ -21,25 +22,27 @@ _GSD_CYCLES = (0.05, 0.1, 0.2)
 
 
 class Block(nn.Module):
-    """Two convolutions around which their input is carried."""
+    """Two convolutions around which their input is carried; in training they are left out now and then."""
 
-    def __init__(self, channels: int, condition: int) -> None:
+    def __init__(self, channels: int, condition: int, drop: float) -> None:
         super().__init__()
+        self.drop = drop
         self.first = ConditionedConv(channels, channels, 3, condition)
         self.second = ConditionedConv(channels, channels, 3, condition, gain=0.4)
 
     def forward(self, x: Tensor, condition: Tensor) -> Tensor:
         """`[B, C, H, W]` -> the same shape."""
         moved: Tensor = self.second(self.first(x, condition), condition)
-        return x + moved
+        # Of the whole batch or of none, so that all dates of a place go the same way.
+        return x + stochastic_depth(moved, self.drop, "batch", self.training)
 
 
 class Stage(nn.Module):
     """Blocks one after another."""
 
-    def __init__(self, channels: int, depth: int, condition: int) -> None:
+    def __init__(self, channels: int, depth: int, condition: int, drop: float) -> None:
         super().__init__()
-        self.blocks = nn.ModuleList(Block(channels, condition) for _ in range(depth))
+        self.blocks = nn.ModuleList(Block(channels, condition, drop) for _ in range(depth))
 
     def forward(self, x: Tensor, condition: Tensor) -> Tensor:
         """`[B, C, H, W]` -> the same shape."""
@@ -134,12 +137,14 @@ def times_of(dates: int, days: Tensor | None, like: Tensor) -> Tensor:
 class Encoder(nn.Module):
     """Features of every date at 1/2, 1/4, 1/8, ... of the size."""
 
-    def __init__(self, widths: Sequence[int], depths: Sequence[int], condition: int) -> None:
+    def __init__(self, widths: Sequence[int], depths: Sequence[int], condition: int, drop: float) -> None:
         super().__init__()
         self.stem = SpectralConv(widths[0])
         self.down = nn.ModuleList(ConditionedConv(a, b, 3, condition, stride=2) for a, b in itertools.pairwise(widths))
         self.exchange = nn.ModuleList(Exchange(width, condition) for width in widths)
-        self.stages = nn.ModuleList(Stage(width, depth, condition) for width, depth in zip(widths, depths, strict=True))
+        self.stages = nn.ModuleList(
+            Stage(width, depth, condition, drop) for width, depth in zip(widths, depths, strict=True)
+        )
 
     def forward(self, x: Tensor, wavelengths: Tensor, times: Tensor, condition: Tensor) -> list[Tensor]:
         """`[B * T, C, H, W]` -> `[B * T, widths[i], H / 2^(i+1), W / 2^(i+1)]` for each i."""
@@ -155,13 +160,15 @@ class Encoder(nn.Module):
 class Decoder(nn.Module):
     """From coarse to fine, taking up the fused features of each scale."""
 
-    def __init__(self, widths: Sequence[int], depths: Sequence[int], condition: int) -> None:
+    def __init__(self, widths: Sequence[int], depths: Sequence[int], condition: int, drop: float) -> None:
         super().__init__()
         self.fuse = nn.ModuleList(
             Fuse(width, width, condition, gain=1.0 if i == len(widths) - 1 else 0.7) for i, width in enumerate(widths)
         )
         self.up = nn.ModuleList(ConditionedConv(b, a, 1, condition, gain=0.7) for a, b in itertools.pairwise(widths))
-        self.stages = nn.ModuleList(Stage(width, depth, condition) for width, depth in zip(widths, depths, strict=True))
+        self.stages = nn.ModuleList(
+            Stage(width, depth, condition, drop) for width, depth in zip(widths, depths, strict=True)
+        )
 
     def forward(self, features: Sequence[Tensor], times: Tensor, condition: Tensor) -> Tensor:
         """The encoder's features -> `[B, widths[0], H / 2, W / 2]`."""
@@ -183,6 +190,7 @@ class Unified(nn.Module):
         encoder_depths: Sequence[int],
         decoder_depths: Sequence[int],
         tasks: Sequence[str],
+        drop: float = 0.0,
         dimensions: int = 16,
         condition: int = 32,
     ) -> None:
@@ -194,8 +202,8 @@ class Unified(nn.Module):
         self.ask = nn.Sequential(
             nn.Linear(2 * condition + 2 * len(_GSD_CYCLES), condition), nn.SiLU(), nn.Linear(condition, condition)
         )
-        self.encoder = Encoder(widths, encoder_depths, condition)
-        self.decoder = Decoder(widths, decoder_depths, condition)
+        self.encoder = Encoder(widths, encoder_depths, condition, drop)
+        self.decoder = Decoder(widths, decoder_depths, condition, drop)
         self.pixels = ConditionedConv(widths[0], 4 * dimensions, 3, condition)
         self.query = nn.Sequential(nn.Linear(2 * condition, 64), nn.SiLU(), nn.Linear(64, dimensions + 1))
 

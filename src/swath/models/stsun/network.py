@@ -1,8 +1,8 @@
 """STSUN: one network for any bands, dates, size and classes (after "Spatial-Temporal-Spectral Unified", 2025).
 
-What the paper unifies with generated linear layers over 32 x 32 tokens, this does with convolutions on four scales, so
-that edges are sharp, any size is taken, and mosaics are exact: a stem whose kernels follow from wavelengths in nm,
-dates that exchange and are fused on every scale, and classes asked for by name. `stsun-paper` is the paper's own form.
+What the paper unifies with generated linear layers over 32 x 32 tokens, this does with convolutions on several
+scales, so that edges are sharp, any size is taken, and mosaics are exact: a stem whose kernels follow from wavelengths
+in nm, dates that exchange and are fused on every scale, and classes asked for by name. `stsun-paper` is the paper's.
 """
 
 from __future__ import annotations
@@ -22,9 +22,9 @@ TASKS: tuple[Task, ...] = ("segmentation", "change", "semantic-change")
 
 _SIZES: dict[str, dict[str, Any]] = {
     "nano": {"widths": (24, 32, 64, 96), "encoder_depths": (1, 1, 1, 1), "decoder_depths": (1, 1, 1, 0)},
-    "tiny": {"widths": (32, 64, 128, 160), "encoder_depths": (1, 1, 2, 2), "decoder_depths": (1, 1, 1, 0)},
-    "small": {"widths": (48, 96, 192, 320), "encoder_depths": (1, 2, 2, 2), "decoder_depths": (1, 1, 1, 0)},
-    "base": {"widths": (64, 128, 256, 512), "encoder_depths": (1, 2, 3, 2), "decoder_depths": (1, 1, 2, 0)},
+    "tiny": {"widths": (32, 64, 128, 160, 192), "encoder_depths": (1, 1, 2, 2, 1), "decoder_depths": (1, 1, 1, 1, 0)},
+    "small": {"widths": (48, 96, 192, 256, 320), "encoder_depths": (1, 2, 2, 2, 1), "decoder_depths": (1, 1, 1, 1, 0)},
+    "base": {"widths": (64, 128, 256, 384, 512), "encoder_depths": (1, 2, 3, 2, 2), "decoder_depths": (1, 1, 2, 1, 0)},
 }
 
 
@@ -44,6 +44,7 @@ def stsun(
     widths: Sequence[int] = _SIZES["tiny"]["widths"],
     encoder_depths: Sequence[int] = _SIZES["tiny"]["encoder_depths"],
     decoder_depths: Sequence[int] = _SIZES["tiny"]["decoder_depths"],
+    drop: float = 0.1,
 ) -> nn.Module:
     """A network that takes `(image, *, wavelengths, days, gsd, task, classes)`.
 
@@ -64,6 +65,7 @@ def stsun(
         widths: channels at 1/2, 1/4, 1/8, ... of the size.
         encoder_depths: blocks of two convolutions at each of those.
         decoder_depths: the same on the way back.
+        drop: how often a block is left out in training (stochastic depth, arXiv:1603.09382).
 
     Raises:
         CardError: the three do not have the same length.
@@ -75,4 +77,4 @@ def stsun(
             f"widths, encoder_depths and decoder_depths must have the same length; found {len(widths)}, "
             f"{len(encoder_depths)} and {len(decoder_depths)}"
         )
-    return Unified(widths, encoder_depths, decoder_depths, TASKS)
+    return Unified(widths, encoder_depths, decoder_depths, TASKS, drop)
