@@ -34,7 +34,8 @@ class Block(nn.Module):
         """`[B, C, H, W]` -> the same shape."""
         moved: Tensor = self.second(self.first(x, condition), condition)
         # Of the whole batch or of none, so that all dates of a place go the same way.
-        return x + stochastic_depth(moved, self.drop, "batch", self.training)
+        kept: Tensor = stochastic_depth(moved, self.drop, "batch", self.training)
+        return x + kept
 
 
 class Stage(nn.Module):
