@@ -14,7 +14,8 @@ from swath.scene.stacking import stack
 def of_several(sources: Sequence[Any], sensor: Any) -> bool:
     """Whether the arguments of `swath.open` are of several sensors: a mapping of sources, or a list of sensors."""
     one = sources[0] if len(sources) == 1 else None
-    return isinstance(sensor, list | tuple | Mapping) or (isinstance(one, Mapping) and "stac_version" not in one)
+    # A dataset of xarray is a mapping, too, and is one source.
+    return isinstance(sensor, list | tuple | Mapping) or (isinstance(one, dict) and "stac_version" not in one)
 
 
 def open_several(sources: Sequence[Any], sensor: Any, bands: Any, dates: Any, grid: Any, complex: str | None) -> Scene:
