@@ -14,13 +14,13 @@ import torch
 from torch import nn
 
 from swath.data import open as open_data
-from swath.errors import TrainError
+from swath.errors import DataError, TrainError
 from swath.train.average import Average
 from swath.train.batches import Draw
 from swath.train.budget import Budget, rate
 from swath.train.compose import compose
 from swath.train.recipe import Recipe, SetRecipe, read_fields, read_recipe
-from swath.train.sets import located, skill_name, split_set
+from swath.train.sets import located, open_set, skill_name, split_set
 
 RECIPES = Path(__file__).parents[2] / "recipes"
 SHIPPED = ("stsun-tiny", "stsun-tiny-nc")
@@ -163,3 +163,18 @@ def _over_kampala(data: Any) -> set[str]:
 def test_the_baseline_names_no_sets_and_fits_a_recipe() -> None:
     fields = read_fields(RECIPES / "unet-r18-baseline.yaml")
     assert compose("x", fields, {}).options == {"encoder": "resnet18"}
+
+
+def test_a_set_is_opened_with_all_that_its_recipe_says(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    told: dict[str, Any] = {}
+
+    def opened(folder: Path, **said: Any) -> None:
+        told.update(said)
+        raise DataError("enough")
+
+    monkeypatch.setattr("swath.train.sets.open_data", opened)
+    with pytest.raises(DataError, match="enough"):
+        open_set(SetRecipe(folder=str(tmp_path), coregister=True), None, 0)
+    takes = inspect.signature(open_data).parameters
+    assert {field for field in SetRecipe.model_fields if field in takes} <= told.keys()
+    assert told["coregister"] is True
