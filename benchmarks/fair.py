@@ -24,7 +24,7 @@ from swath.models import load
 from swath.models.calling import call_network
 from swath.models.card import Task
 from swath.train.evaluate import Evaluation
-from swath.train.evaluation.intervals import intervals, units
+from swath.train.evaluation.intervals import intervals, single_classes, units
 from swath.train.recipe import Recipe, SetRecipe
 
 DRAWS = 2000
@@ -170,7 +170,7 @@ def pooled(name: str, lesson: Lesson, asked: argparse.Namespace, metrics: Mappin
     scenes = [scene.metrics for evaluation in found for scene in evaluation.scenes]
     places = [scene.place for evaluation in found for scene in evaluation.scenes]
     together = scenes[0].of_row(np.sum([scene.row() for scene in scenes], axis=0)).compute()
-    bounds = intervals(scenes, DRAWS, 0, places=units(places))
+    bounds = intervals(scenes, DRAWS, 0, places=units(places), kinds=single_classes(scenes))
     return [cell(together, bounds, metric) for metric in metrics]
 
 

@@ -24,11 +24,11 @@ from swath.predict.skills import fitting_skill, is_fitted, meant, refuse_pretrai
 from swath.scene.write.atomic import check_target
 from swath.tasks import trained_task
 from swath.tasks.figure import Case
-from swath.tasks.metrics import ClassMetrics, Metrics
+from swath.tasks.metrics import Metrics
 from swath.train.evaluation.classes import ClassMatch, matched_classes
 from swath.train.evaluation.counting import count_scene
 from swath.train.evaluation.fields import Fields
-from swath.train.evaluation.intervals import intervals, units
+from swath.train.evaluation.intervals import intervals, single_classes, units
 from swath.train.evaluation.parts import part_of
 from swath.train.evaluation.report import Evaluation, SceneResult, about_draws
 from swath.train.evaluation.worst import Worst
@@ -114,7 +114,8 @@ def evaluate(
         raise TrainError(f"fields= is for classes of pixels, and {model.card.name} gives {model.card.output.kind}")
     options = {"precision": "float32", "fields": None if fields is None else Fields(os.fspath(fields))} | settle
     counted, cases, notes = _count(part, model, method, classes, options, worst, progress)
-    pooled = pooled_of([one.metrics for one in counted])
+    every = [one.metrics for one in counted]
+    pooled = pooled_of(every)
     of_fields = [one.fields for one in counted if one.fields is not None]
     fitted = [] if method is None else [f"{method} was fitted to each scene by itself, without its labels"]
     places = [one.place for one in counted]
@@ -127,9 +128,7 @@ def evaluate(
         scenes=tuple(counted),
         metrics=pooled,
         pooled=pooled.compute(),
-        intervals=intervals(
-            [one.metrics for one in counted], bootstrap, seed, places=units(places), kinds=_kinds(counted)
-        ),
+        intervals=intervals(every, bootstrap, seed, places=units(places), kinds=single_classes(every)),
         bootstrap=bootstrap,
         seed=seed,
         seconds=time.perf_counter() - begun,
@@ -140,14 +139,6 @@ def evaluate(
     if out is not None:
         found.save(out)
     return found
-
-
-def _kinds(counted: Sequence[SceneResult]) -> list[str] | None:
-    """Classes of scenes that have one each: a draw without one of them would say nothing of how it is told apart."""
-    every = [one.metrics for one in counted]
-    labelled = [one.confusion.labelled for one in every if isinstance(one, ClassMetrics)]
-    single = len(labelled) == len(every) and all((counts > 0).sum() == 1 for counts in labelled)
-    return [str(counts.argmax()) for counts in labelled] if single else None
 
 
 def pooled_of(every: Sequence[Metrics]) -> Metrics:

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from swath.tasks.metrics import Metrics
+from swath.tasks.metrics import ClassMetrics, Metrics
 
 FEW = 5
 """Of fewer, draws tell nothing."""
@@ -66,6 +66,13 @@ def draws(count: int, times: int, seed: int, kinds: Sequence[str] | None = None)
         those = np.flatnonzero(told == kind)
         drawn[:, those] = random.multinomial(len(those), np.full(len(those), 1 / len(those)), size=times)
     return drawn
+
+
+def single_classes(scenes: Sequence[Metrics]) -> list[str] | None:
+    """Classes of scenes that have one each: a draw without one of them would say nothing of how it is told apart."""
+    labelled = [one.confusion.labelled for one in scenes if isinstance(one, ClassMetrics)]
+    single = len(labelled) == len(scenes) and all((counts > 0).sum() == 1 for counts in labelled)
+    return [str(counts.argmax()) for counts in labelled] if single else None
 
 
 def kinds_of(places: Sequence[str], kinds: Sequence[str]) -> list[str]:
