@@ -52,9 +52,10 @@ def steps_of(joint: Path) -> int:
 
 def crops_of(recipe: Recipe, steps: int) -> list[int]:
     """Crops that each set got in the joint run."""
-    draw = Draw((), tuple(one.weight for one in recipe.sets), None, recipe.batch, recipe.seed)
+    batch = tuple(one.batch or recipe.batch for one in recipe.sets)
+    draw = Draw((), tuple(one.weight for one in recipe.sets), (), batch, recipe.seed)
     visits = [draw.set_of(number) for number in range(steps * recipe.accumulate)]
-    return [visits.count(position) * recipe.batch for position in range(len(recipe.sets))]
+    return [visits.count(position) * crops for position, crops in enumerate(batch)]
 
 
 def baseline(recipe: Recipe, one: SetRecipe, crops: int, folder: Path) -> Path:
@@ -77,7 +78,7 @@ def baseline(recipe: Recipe, one: SetRecipe, crops: int, folder: Path) -> Path:
         said = {key: getattr(recipe, key) for key in shared if key in recipe.model_fields_set}
         folder.mkdir(exist_ok=True)
         config = {**read_fields(BASELINE), "sets": [one]}
-        report = swath.train(config=config, out=out, steps=max(1, crops // recipe.batch), **said)
+        report = swath.train(config=config, out=out, steps=max(1, crops // (one.batch or recipe.batch)), **said)
         print(report.describe(), flush=True)
     return out
 

@@ -106,7 +106,7 @@ def test_of_several_budgets_the_first_that_is_used_up_counts() -> None:
 
 
 def test_sets_are_visited_as_often_as_they_weigh_and_evenly() -> None:
-    draw = Draw((), (1.0, 2.0, 0.5), None, 8, 0)
+    draw = Draw((), (1.0, 2.0, 0.5), (None,) * 3, (8,) * 3, 0)
     visits = [draw.set_of(number) for number in range(700)]
     counts = Counter(visits)
     assert [counts[k] for k in range(3)] == pytest.approx([200, 400, 100], abs=2)

@@ -20,6 +20,7 @@ from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict, Field
 
 from swath.data.boxes import around, cut
+from swath.data.clouds import clouded
 from swath.data.sample import IGNORE, Boxes, Sample, Target
 
 Share = Annotated[float, Field(ge=0, le=1)]
@@ -48,6 +49,11 @@ class Augment(BaseModel):
     """Bend values between dark and bright by an exponent up to 1 + gamma, or down to its inverse, per date."""
     colour: Share = 0.05
     """Shift each band on its own, as `brightness`, per date and band."""
+    clouds: Share = 0.0
+    """Chance, per date of a pair or series, that clouds and their shadows lie over it. Labels stay as they are: a cloud
+    is no change."""
+    shift: Annotated[int, Field(ge=0)] = 0
+    """Move each date after the first by up to so many px along each side, as dates that do not quite lie upon it."""
     drop_band: Share = 0.0
     """Chance that a band becomes invalid on all dates; one band always stays."""
     swap_dates: Share = 0.0
@@ -57,12 +63,17 @@ class Augment(BaseModel):
     def __call__(self, sample: Sample, rng: np.random.Generator) -> Sample:
         """The sample, changed as the generator draws; the given one stays as it is."""
         # Each thing draws from a stream of its own, so that leaving one out leaves the others as they were.
-        turn, zoom, light, bands, dates = rng.spawn(5)
+        turn, zoom, light, bands, dates, sky, place = rng.spawn(7)
         if self.turns:
             sample = turned(sample, int(turn.integers(8)))
         if self.scale:
             sample = self._zoomed(sample, zoom)
         sample = self._lit(sample, light)
+        if len(sample.image) > 1:
+            if self.clouds:
+                sample = self._clouded(sample, sky)
+            if self.shift:
+                sample = self._shifted(sample, place)
         if self.drop_band and sample.image.shape[1] > 1:
             sample = self._dropped(sample, bands)
         if len(sample.image) == 2 and dates.random() < self.swap_dates:
@@ -92,8 +103,7 @@ class Augment(BaseModel):
     ) -> NDArray[np.float32]:
         """Bands of one range, `[band, y, x]`, in another light."""
         known = values[valid]
-        # Plain floats: numpy's own would make all arithmetic double.
-        low, high = (float(end) for end in np.percentile(_some(known), [_LOW, _HIGH]))
+        low, high = _ends(known)
         spread = high - low
         if not spread > 0:
             return values
@@ -113,6 +123,22 @@ class Augment(BaseModel):
             values[~valid] = 0.0
         return values
 
+    def _clouded(self, sample: Sample, rng: np.random.Generator) -> Sample:
+        image = sample.image.copy()
+        for values, valid, own in zip(image, sample.valid, rng.spawn(len(image)), strict=True):
+            if own.random() < self.clouds:
+                for bands, sky in zip(groups := _alike(values, valid), own.spawn(len(groups)), strict=True):
+                    low, high = _ends(values[bands][valid[bands]])
+                    values[bands] = np.where(valid[bands], clouded(values[bands], low, high, sky), np.float32(0))
+        return replace(sample, image=image)
+
+    def _shifted(self, sample: Sample, rng: np.random.Generator) -> Sample:
+        image, valid = sample.image.copy(), sample.valid.copy()
+        for date in range(1, len(image)):
+            by = tuple(map(int, rng.integers(-self.shift, self.shift + 1, size=2)))
+            image[date], valid[date] = moved(image[date], by), moved(valid[date], by)
+        return replace(sample, image=image, valid=valid)
+
     def _dropped(self, sample: Sample, rng: np.random.Generator) -> Sample:
         drop = np.asarray(rng.random(sample.image.shape[1]) < self.drop_band)
         if drop.all():
@@ -120,6 +146,12 @@ class Augment(BaseModel):
         image, valid = sample.image.copy(), sample.valid.copy()
         image[:, drop], valid[:, drop] = 0.0, False
         return replace(sample, image=image, valid=valid)
+
+
+def _ends(known: NDArray[np.float32]) -> tuple[float, float]:
+    """The darkest and the brightest; plain floats, as numpy's own would make all arithmetic double."""
+    low, high = np.percentile(_some(known), [_LOW, _HIGH])
+    return float(low), float(high)
 
 
 def _some(known: NDArray[np.float32]) -> NDArray[np.float32]:
@@ -220,6 +252,19 @@ def zoomed(sample: Sample, factor: float, about: tuple[float, float]) -> Sample:
         target=cut(target, np.s_[0:height, 0:width]) if isinstance(target, Boxes) else target,
         before=None if sample.before is None else lay(sample.before, IGNORE),
     )
+
+
+def moved(array: NDArray[Any], by: tuple[int, int]) -> NDArray[Any]:
+    """`[..., y, x]` moved by whole px down and to the right; 0 where nothing comes to lie."""
+    made = np.zeros_like(array)
+    to, of = zip(*(_overlap(size, step) for size, step in zip(array.shape[-2:], by, strict=True)), strict=True)
+    made[(..., *to)] = array[(..., *of)]
+    return made
+
+
+def _overlap(size: int, step: int) -> tuple[slice, slice]:
+    """Where a side moved by `step` comes to lie, and what of it."""
+    return slice(max(0, step), size + min(0, step)), slice(max(0, -step), size - max(0, step))
 
 
 def _nearest(size: int, factor: float, about: float) -> tuple[NDArray[np.intp], NDArray[np.bool_]]:

@@ -43,8 +43,8 @@ class Draw:
     Attributes:
         crops: of the training part of each set.
         weights: how often a batch comes from each set, relative to the others.
-        augment: what is done to crops; None: nothing.
-        batch: crops.
+        augment: what is done to crops of each set; None: nothing.
+        batch: crops of each set.
         seed: of the run.
         rank: of this device.
         world: devices.
@@ -52,8 +52,8 @@ class Draw:
 
     crops: tuple[Crops, ...]
     weights: tuple[float, ...]
-    augment: Augment | None
-    batch: int
+    augment: tuple[Augment | None, ...]
+    batch: tuple[int, ...]
     seed: int
     rank: int = 0
     world: int = 1
@@ -70,14 +70,16 @@ class Draw:
             SwathError: an item cannot be read.
         """
         of = self.set_of(number)
-        first = (number * self.world + self.rank) * self.batch
-        return Batch(number, of, tuple(self._crop(of, step) for step in range(first, first + self.batch)))
+        batch = self.batch[of]
+        first = (number * self.world + self.rank) * batch
+        return Batch(number, of, tuple(self._crop(of, step) for step in range(first, first + batch)))
 
     def _crop(self, of: int, step: int) -> Sample:
         sample = self.crops[of].sample(step)
-        if self.augment is None:
+        augment = self.augment[of]
+        if augment is None:
             return sample
-        return self.augment(sample, np.random.default_rng([self.seed, of, step]))
+        return augment(sample, np.random.default_rng([self.seed, of, step]))
 
 
 def read_ahead(draw: Draw, first: int) -> Generator[Batch, None, None]:

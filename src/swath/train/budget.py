@@ -29,7 +29,9 @@ class Budget:
         """
         steps = recipe.steps
         if recipe.epochs is not None:
-            per_step = recipe.batch * recipe.accumulate * recipe.crop**2 * world
+            drawn = sum(one.weight * (one.batch or recipe.batch) for one in recipe.sets)
+            batch = drawn / sum(one.weight for one in recipe.sets)
+            per_step = batch * recipe.accumulate * recipe.crop**2 * world
             passes = max(1, round(recipe.epochs * pixels / per_step))
             steps = passes if steps is None else min(steps, passes)
         seconds = None if recipe.minutes is None else 60 * recipe.minutes

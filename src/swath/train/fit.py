@@ -105,8 +105,8 @@ def made_ready(recipe: Recipe, out: str | Path, *, resume: bool, overwrite: bool
     draw = Draw(
         crops=tuple(_crops(skill, recipe) for skill in skills),
         weights=tuple(one.recipe.weight for one in sets),
-        augment=recipe.augment,
-        batch=recipe.batch,
+        augment=tuple(one.recipe.augment or recipe.augment for one in sets),
+        batch=tuple(one.recipe.batch or recipe.batch for one in sets),
         seed=recipe.seed,
         rank=fabric.global_rank,
         world=fabric.world_size,

@@ -59,6 +59,10 @@ class SetRecipe(Frozen):
     """The card allows scenes from `gsd / gsd_factor` to `gsd * gsd_factor`."""
     coregister: bool = False
     """Whether the dates of a place are laid over its first, where their offset can be told."""
+    batch: int | None = Field(default=None, gt=0)
+    """Crops per batch and device; None: the recipe's. Small images are learnt from in larger batches."""
+    augment: Augment | None = None
+    """How its crops are turned, scaled and changed in colour; None: as the recipe says."""
     weight: float = Field(default=1.0, gt=0)
     """How often a batch comes from this set, relative to the others."""
     split: str | None = None

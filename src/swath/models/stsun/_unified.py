@@ -190,7 +190,6 @@ class Unified(nn.Module):
         widths: Sequence[int],
         encoder_depths: Sequence[int],
         decoder_depths: Sequence[int],
-        tasks: Sequence[str],
         drop: float = 0.0,
         dimensions: int = 16,
         condition: int = 32,
@@ -198,7 +197,7 @@ class Unified(nn.Module):
         super().__init__()
         self.multiple = 2 ** len(widths)
         self.dimensions = dimensions
-        self.tasks = NameEmbedding(condition, len(tasks) * 32)
+        self.tasks = NameEmbedding(condition, 96)
         self.names = NameEmbedding(condition)
         self.ask = nn.Sequential(
             nn.Linear(2 * condition + 2 * len(_GSD_CYCLES), condition), nn.SiLU(), nn.Linear(condition, condition)
@@ -231,7 +230,8 @@ class Unified(nn.Module):
         times = times_of(dates, days, x)
         features = self.encoder(x, wavelengths, times, condition)
         if task != "semantic-change":
-            return self._answer(features, times, condition, task, classes)[..., :height, :width]
+            answer = self._answer(features, times, condition, task, classes)[..., :height, :width]
+            return answer.mean((2, 3)) if task == "classification" else answer
         each = self._answer(features, times[:1], condition, task, classes)
         each = each.reshape(batch, dates, *each.shape[1:])
         first, last = (0, dates - 1) if days is None else (int(days.argmin()), int(days.argmax()))

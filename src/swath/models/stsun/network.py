@@ -18,7 +18,7 @@ from swath.models.registry import register
 if TYPE_CHECKING:
     from torch import nn
 
-TASKS: tuple[Task, ...] = ("segmentation", "change", "semantic-change")
+TASKS: tuple[Task, ...] = ("segmentation", "change", "classification", "semantic-change")
 
 _SIZES: dict[str, dict[str, Any]] = {
     "nano": {"widths": (24, 32, 64, 96), "encoder_depths": (1, 1, 1, 1), "decoder_depths": (1, 1, 1, 0)},
@@ -54,11 +54,12 @@ def stsun(
     | `wavelengths` | centre of each band in nm, `[C]`; radar: `swath.models.light.POLARISATION_NM` |
     | `days` | `[T]`, or None where the dates are in order; they say which date is first and which last |
     | `gsd` | metres per pixel |
-    | `task` | `segmentation`, `change` or `semantic-change` |
+    | `task` | `segmentation`, `change`, `semantic-change` or `classification` |
     | `classes` | names, one per channel of the answer; for a binary answer the one name of what is looked for |
 
     It gives logits `[B, K, H, W]`, one channel per name; for `semantic-change` three: change `[B, 1, H, W]`, and the
-    classes of the first and of the last date, `[B, K, H, W]` each. The order of bands does not matter; that of
+    classes of the first and of the last date, `[B, K, H, W]` each; for `classification` their mean over the image,
+    `[B, K]`. The order of bands does not matter; that of
     dates does, since what is built up is not what is pulled down. `network.names` alone holds what is known of names.
 
     Args:
@@ -77,4 +78,4 @@ def stsun(
             f"widths, encoder_depths and decoder_depths must have the same length; found {len(widths)}, "
             f"{len(encoder_depths)} and {len(decoder_depths)}"
         )
-    return Unified(widths, encoder_depths, decoder_depths, TASKS, drop)
+    return Unified(widths, encoder_depths, decoder_depths, drop)
