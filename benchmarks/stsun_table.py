@@ -76,6 +76,7 @@ def baseline(recipe: Recipe, one: SetRecipe, crops: int, folder: Path) -> Path:
             "last_rate",
         )
         said = {key: getattr(recipe, key) for key in shared if key in recipe.model_fields_set}
+        said |= {key: own for key in ("batch", "augment") if (own := getattr(one, key)) is not None}
         folder.mkdir(exist_ok=True)
         config = {**read_fields(BASELINE), "sets": [one]}
         report = swath.train(config=config, out=out, steps=max(1, crops // (one.batch or recipe.batch)), **said)

@@ -172,6 +172,70 @@ def test_dates_change_places_together_with_their_validity(real):
     np.testing.assert_array_equal(made.valid, holed.valid[::-1])
 
 
+STILL = Augment(turns=False, scale=0, brightness=0, contrast=0, gamma=0, colour=0)
+
+
+def test_clouds_are_bright_their_shadows_dark_and_labels_stay(real):
+    augment = STILL.model_copy(update={"clouds": 1.0})
+    low, high = np.percentile(real.image[real.valid], [2, 98])
+    bright = dark = 0
+    for seed in range(20):
+        made = augment(real, np.random.default_rng(seed))
+        assert made.target is real.target
+        assert (made.valid == real.valid).all()
+        assert (made.image[~made.valid] == 0).all()
+        assert not np.array_equal(made.image[0] - real.image[0], made.image[1] - real.image[1]), "each date has its own"
+        moved = made.image - real.image
+        bright += int((moved > 0.5 * (high - low)).mean() > 0.01)
+        dark += int((moved < -0.1 * (high - low)).any())
+        untouched = (np.abs(moved) < 1e-3 * high)[real.valid].mean()
+        assert untouched > 0.2
+        assert made.image.max() < high + 4.5 * (high - low) * 1.1
+        assert made.image[real.valid].min() > low - 0.5 * (high - low)
+    assert bright >= 15
+    assert dark >= 10
+
+
+def test_clouds_come_as_often_as_said_and_never_over_a_single_date(real):
+    augment = STILL.model_copy(update={"clouds": 0.3})
+    drawn = [augment(real, np.random.default_rng(seed)).image != real.image for seed in range(100)]
+    share = np.mean([changed.any(axis=(1, 2, 3)) for changed in drawn])
+    assert 0.2 < share < 0.4
+    single = replace(real, image=real.image[:1], valid=real.valid[:1])
+    for seed in range(10):
+        np.testing.assert_array_equal(augment(single, np.random.default_rng(seed)).image, single.image)
+
+
+def test_later_dates_lie_off_by_whole_pixels(real):
+    augment = STILL.model_copy(update={"shift": 2})
+    seen = set()
+    for seed in range(60):
+        made = augment(real, np.random.default_rng(seed))
+        np.testing.assert_array_equal(made.image[0], real.image[0])
+        np.testing.assert_array_equal(made.target, real.target)
+        inner = np.s_[:, 20:40, 2:18]
+        ways = [
+            (dy, dx)
+            for dy in range(-2, 3)
+            for dx in range(-2, 3)
+            if np.array_equal(made.image[1][inner], np.roll(real.image[1], (dy, dx), (1, 2))[inner])
+        ]
+        assert len(ways) == 1
+        dy, _ = ways[0]
+        seen.add(ways[0])
+        gone = [*range(dy)] if dy > 0 else [*range(48 + dy, 48)]
+        assert not made.valid[1][:, gone].any()
+        assert (made.image[~made.valid] == 0).all()
+    assert {dy for dy, _ in seen} == {dx for _, dx in seen} == {-2, -1, 0, 1, 2}
+
+
+def test_what_is_left_out_leaves_the_rest_as_it_was(real):
+    """Clouds and offsets draw from streams of their own."""
+    plain = Augment()(real, np.random.default_rng(3))
+    some = Augment(clouds=1e-9, shift=0, swap_dates=0)(real, np.random.default_rng(3))
+    np.testing.assert_array_equal(plain.image, some.image)
+
+
 def test_unknown_and_impossible_settings_are_refused():
     with pytest.raises(ValidationError):
         Augment(brightnes=0.1)

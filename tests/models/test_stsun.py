@@ -102,6 +102,20 @@ def test_trend_is_the_slope_of_the_line_through_dates() -> None:
 
 
 @torch.inference_mode()
+def test_a_whole_image_has_the_mean_of_what_its_pixels_say(net: nn.Module, pair: Tensor) -> None:
+    asked: list[Tensor] = []
+    net.tasks.register_forward_hook(lambda *given: asked.append(given[2]))
+    ask = {"wavelengths": S2, "task": "classification", "gsd": 10.0, "classes": ("forest", "river", "industry")}
+    answer = net(pair[:, 0], **ask)
+    assert answer.shape == (1, 3)
+    seen = asked[0]
+    handle = net.tasks.register_forward_hook(lambda module, given, found: seen.expand(len(given[0]), -1))
+    pixels = net(pair[:, 0], **ask | {"task": "segmentation"})  # under the condition of the other task
+    handle.remove()
+    torch.testing.assert_close(answer, pixels.mean((2, 3)), rtol=0, atol=1e-5)
+
+
+@torch.inference_mode()
 def test_semantic_change_tells_first_from_last(net: nn.Module, pair: Tensor) -> None:
     ask = {"wavelengths": S2, "task": "semantic-change", "classes": ("water", "land", "road")}
     change, before, after = net(pair, days=torch.tensor([0.0, 400.0]), **ask)

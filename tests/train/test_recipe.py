@@ -13,6 +13,7 @@ import pytest
 import torch
 from torch import nn
 
+from swath.data import Augment, Crops
 from swath.data import open as open_data
 from swath.errors import DataError, TrainError
 from swath.train.average import Average
@@ -21,6 +22,8 @@ from swath.train.budget import Budget, rate
 from swath.train.compose import compose
 from swath.train.recipe import Recipe, SetRecipe, read_fields, read_recipe
 from swath.train.sets import located, open_set, skill_name, split_set
+
+from .making import SAID, tiles
 
 RECIPES = Path(__file__).parents[2] / "recipes"
 SHIPPED = ("stsun-tiny", "stsun-tiny-nc")
@@ -111,6 +114,33 @@ def test_sets_are_visited_as_often_as_they_weigh_and_evenly() -> None:
     counts = Counter(visits)
     assert [counts[k] for k in range(3)] == pytest.approx([200, 400, 100], abs=2)
     assert all(1 in visits[start : start + 5] for start in range(690))
+
+
+def test_what_is_said_when_calling_holds_for_all_sets() -> None:
+    fields = {"batch": 4, "sets": [{"folder": "a", "batch": 32, "weight": 3}, {"folder": "b", "augment": {"scale": 0}}]}
+    assert [one.batch for one in compose(None, fields, {}).sets] == [32, None]
+    called = compose(None, fields, {"batch": 2, "augment": {"turns": False}})
+    assert (called.batch, [one.batch for one in called.sets]) == (2, [None, None])
+    assert (called.augment, [one.augment for one in called.sets]) == (Augment(turns=False), [None, None])
+    # 3 of 4 steps see 32 crops, one sees 4.
+    assert Budget.of(compose(None, fields, {"epochs": 1, "crop": 100}), pixels=25_000_000).steps == 100
+
+
+def test_crops_of_a_set_come_in_its_own_number_and_augmentation(own_data: Path, tmp_path: Path) -> None:
+    crops = Crops(open_data(tiles(own_data, tmp_path), **SAID), 32)
+    dark = Augment(turns=False, scale=0, brightness=0, contrast=0, gamma=0, colour=0)
+    draw = Draw((crops, crops), (1.0, 1.0), (dark, None), (3, 2), 0)
+    for number in range(8):
+        batch = draw.batch_of(number)
+        first = number * (3, 2)[batch.of]
+        assert len(batch.samples) == (3, 2)[batch.of]
+        for step, sample in enumerate(batch.samples, first):
+            np.testing.assert_array_equal(sample.image, crops.sample(step).image)
+    lit = Draw((crops, crops), (1.0, 1.0), (Augment(turns=False, scale=0), None), (1, 1), 0)
+    changed = {
+        lit.set_of(n): not np.array_equal(lit.batch_of(n).samples[0].image, crops.sample(n).image) for n in (0, 1)
+    }
+    assert changed == {0: True, 1: False}
 
 
 def test_the_mean_of_weights_follows_and_takes_norms_along() -> None:

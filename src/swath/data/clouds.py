@@ -2,9 +2,9 @@
 
     values = clouded(values, valid, rng)
 
-A cloud is fractal noise above a level: soft at its edges, white, and as much brighter than the ground as clouds are. Its
-shadow lies a little way off and takes away most of the light. Levels are in shares of the spread between the image's own
-dark and bright, so any units will do.
+A cloud is fractal noise above a level: soft at its edges, white, and as much brighter than the ground as clouds are.
+Its shadow lies a little way off and takes away most of the light. Levels are in shares of the spread between the image's
+own dark and bright, so any units will do.
 """
 
 from __future__ import annotations
@@ -25,9 +25,7 @@ _DARK = 0.3, 0.8
 """How much of the difference to the darkest a shadow takes away."""
 
 
-def clouded(
-    values: NDArray[np.float32], low: float, high: float, rng: np.random.Generator
-) -> NDArray[np.float32]:
+def clouded(values: NDArray[np.float32], low: float, high: float, rng: np.random.Generator) -> NDArray[np.float32]:
     """Bands of one range, `[band, y, x]`, under some clouds and their shadows.
 
     Args:

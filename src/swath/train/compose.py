@@ -10,7 +10,8 @@ from typing import Any
 from swath.errors import TrainError
 from swath.train.recipe import Recipe, SetRecipe, read_fields, recipe
 
-_OF_A_SET = frozenset(SetRecipe.model_fields) - {"folder", "weight"}
+_OF_EITHER = frozenset(SetRecipe.model_fields) & frozenset(Recipe.model_fields)
+_OF_A_SET = frozenset(SetRecipe.model_fields) - {"folder", "weight"} - _OF_EITHER
 _SUFFIXES = (".yaml", ".yml")
 
 
@@ -44,6 +45,8 @@ def compose(folder: str | os.PathLike[str] | None, config: Any, options: Mapping
         if len(sets) > 1:
             raise TrainError(f"{min(of_set)}= is said of one set, and there are {len(sets)}; say it in the recipe")
         sets = [{**sets[0], **of_set}]
+    # What is said now holds for all sets, also for those that had something of their own.
+    sets = [{key: value for key, value in one.items() if key not in _OF_EITHER & said.keys()} for one in sets]
     if "start" in said:
         fields.pop("network", None)
     return recipe({**fields, **said, "sets": sets}, str(config) if isinstance(config, str | Path) else "recipe")
