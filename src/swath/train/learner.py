@@ -62,7 +62,7 @@ class Skill:
         weights = None
         if recipe.class_weights != "none" and card.output.classes and card.task != "semantic-change":
             weights = torch.from_numpy(class_weights(one.statistics.counts, recipe.class_weights))
-        made = cls(one, model, trained_task(card), weights, seeks(card, recipe))
+        made = cls(one, model, trained_task(card), weights, _is_sought(card, recipe))
         _ = made.context  # what the network must be told and nobody knows is found out before hours have passed
         return made
 
@@ -248,7 +248,7 @@ class Skill:
         return value if higher else -value
 
 
-def seeks(card: Card, recipe: Recipe) -> bool:
+def _is_sought(card: Card, recipe: Recipe) -> bool:
     """Whether the threshold of this skill's yes is sought."""
     return recipe.threshold == "best" and card.output.kind == "binary"
 
