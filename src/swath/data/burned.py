@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import re
 from collections import Counter, defaultdict
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -11,9 +12,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from swath.data.classes import Classes, classes_of
-from swath.data.files import Images, part_of
+from swath.data.files import part_of
 from swath.data.item import Item
-from swath.data.layouts import Asked, Found, Stray
+from swath.data.layouts import Asked, Found, Stray, listing
 from swath.data.sample import IGNORE
 from swath.data.shapes import ShapesLabel
 from swath.data.vector_files import Shapes, overlaps
@@ -25,10 +26,19 @@ _MOST_OVERLAPS = 3  # pairs of classes that are named
 
 @dataclass(frozen=True)
 class Place:
-    """The images of one place in the order of time, and the scene of the first."""
+    """The images of one place in the order of time, and the scene of the first; or what several sensors saw.
 
+    Attributes:
+        name: of its item.
+        images: as `Item.images`.
+        scene: on whose grid shapes are burned.
+        sensors: as `Item.sensors`.
+    """
+
+    name: str
     images: tuple[Path, ...]
     scene: Scene
+    sensors: tuple[tuple[str, int], ...] = ()
 
 
 @dataclass(frozen=True)
@@ -46,7 +56,7 @@ class _Touched:
 
 
 def found_of(
-    images: Images, every: Sequence[Shapes], pairs: Sequence[tuple[Shapes, Place]], strays: list[Stray], asked: Asked
+    folder: Path, every: Sequence[Shapes], pairs: Sequence[tuple[Shapes, Place]], strays: list[Stray], asked: Asked
 ) -> Found:
     """Items with burned shapes.
 
@@ -66,16 +76,16 @@ def found_of(
         else:
             strays += [Stray(path, f"no shape of {source.path.name} touches it") for path in place.images]
     if not touched:
-        raise DataError(f"{images.folder}: no shape touches an image; look at their CRS: {_where(every, pairs)}")
-    classes = classes_of(Counter(name for one in touched for name in one.names), asked, str(images.folder))
+        raise DataError(f"{folder}: no shape touches an image; look at their CRS: {_where(every, pairs)}")
+    classes = classes_of(Counter(name for one in touched for name in one.names), asked, str(folder))
     items, parts = [], {}
     for one in touched:
-        name = images.item_name(one.place.images[0])
-        items.append(Item(name, one.place.images, _label(one, classes), name))
-        if part := part_of(one.place.images[0], images.folder):
+        name = one.place.name
+        items.append(Item(name, one.place.images, _label(one, classes), name, sensors=one.place.sensors))
+        if part := part_of(folder / name if one.place.sensors else one.place.images[0], folder):
             parts[name] = part
     notes = [note for source in every if source.path in used for note in _notes(source, used[source.path])]
-    if any(len(one.place.images) > 1 for one in touched):
+    if any(len(one.place.images) > 1 and not one.place.sensors for one in touched):
         notes.append("there are images on one grid; they are taken as dates of one place")
     if len(classes.labels) == 1:
         only = classes.labels[0].name
@@ -83,6 +93,39 @@ def found_of(
             f"{only!r} is the only class; say classes=['background', {only!r}] to tell it from all other pixels"
         )
     return Found("segmentation", classes.labels, tuple(items), tuple(strays), parts, (*notes, *classes.notes))
+
+
+def told_apart(folder: Path, every: Sequence[Shapes], names: Iterable[Path]) -> dict[Path, list[Path]]:
+    """What each vector file may label: a single one all, each of several what is named in its name.
+
+    Args:
+        folder: of the data.
+        every: the vector files.
+        names: paths of images or places, of which the last part without suffix is the name.
+
+    Raises:
+        DataError: names do not tell which of several vector files goes with what.
+    """
+    if len(every) == 1:
+        return {every[0].path: [*names]}
+    mine: dict[Path, list[Path]] = defaultdict(list)
+    for path in names:
+        if (near := _named_after(path, every)) is not None:
+            mine[near].append(path)
+    if not mine:
+        told = listing([shapes.path.relative_to(folder).as_posix() for shapes in every])
+        raise DataError(
+            f"{folder}: holds several vector files ({told}), and no name tells which image they label; keep one, or "
+            "give them the names of their images"
+        )
+    return dict(mine)
+
+
+def _named_after(image: Path, every: Sequence[Shapes]) -> Path | None:
+    """The vector file whose name holds that of an image, at the borders of words."""
+    edge = r"(^|$|[-_. ])"
+    found = [one.path for one in every if re.search(edge + re.escape(image.stem) + edge, one.path.stem, re.IGNORECASE)]
+    return min(found, key=lambda path: (path.parent != image.parent, len(path.stem)), default=None)
 
 
 def _label(one: _Touched, classes: Classes) -> ShapesLabel:

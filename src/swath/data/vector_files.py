@@ -13,6 +13,7 @@ import shapely
 from numpy.typing import NDArray
 from odc.geo.geobox import GeoBox
 
+from swath.data.files import visible
 from swath.data.layouts import listing
 from swath.errors import DataError
 
@@ -20,10 +21,25 @@ if TYPE_CHECKING:
     import geopandas as gpd
 
 SUFFIXES = (".geojson", ".gpkg", ".shp", ".fgb", ".parquet")
-_CLASS_FIELDS = frozenset(["class", "classes", "class_name", "classname", "label", "labels", "category"])
+CLASS_FIELDS = frozenset(["class", "classes", "class_name", "classname", "label", "labels", "category"])
 """Names of columns that say themselves that they hold the class."""
 _SLIPS = 0.2
 """Share of shapes up to which two columns that disagree are taken as meaning the same."""
+
+
+def vector_files(folder: Path) -> list[Path]:
+    """The vector files below a folder; tables in Parquet only where they bear shapes, or cannot be read."""
+    return [path for path in visible(folder, SUFFIXES) if path.suffix.casefold() != ".parquet" or _is_geo(path)]
+
+
+def _is_geo(path: Path) -> bool:
+    import pyarrow
+    import pyarrow.parquet
+
+    try:
+        return b"geo" in (pyarrow.parquet.read_schema(path).metadata or {})
+    except (OSError, pyarrow.ArrowException):
+        return True
 
 
 @dataclass(frozen=True)
@@ -137,7 +153,7 @@ def _column(path: Path, frame: gpd.GeoDataFrame, field: str | None, notes: list[
         if field not in columns:
             raise DataError(f"{path}: has no column {field!r}; it has {told or 'none'}")
         return field
-    named = [name for name in columns if name.casefold() in _CLASS_FIELDS]
+    named = [name for name in columns if name.casefold() in CLASS_FIELDS]
     if len(columns) < 2 or len(named) == 1:
         if len(columns) > 1:
             notes.append(f"{path.name}: the class is taken from column {named[0]!r}")

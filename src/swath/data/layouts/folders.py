@@ -8,6 +8,8 @@ from pathlib import Path
 from swath.data.files import PARTS, visible
 from swath.data.item import ClassIndex, Item
 from swath.data.layouts import Asked, Found, Stray, listing
+from swath.data.layouts.sensors import is_of_several
+from swath.data.named_classes import class_folder
 from swath.data.roles import PAIRS, WORDS, role_of
 from swath.errors import DataError
 from swath.models.gives import ClassLabel
@@ -25,13 +27,15 @@ def recognise(folder: Path, asked: Asked) -> Found | None:
     if asked.task not in (None, "classification"):
         return None
     paths = visible(folder, RASTER_SUFFIXES)
-    classed = {path: name for path in paths if (name := _class_of(path.relative_to(folder))) is not None}
+    classed = {path: name for path in paths if (name := class_folder(path.relative_to(folder))) is not None}
     names = sorted(set(classed.values()))
     deep = any(path not in classed for path in paths)
     if deep or len(names) < 2 or any(name.casefold() in WORDS for name in names):
         return None
     others = {label.parent for label in visible(folder, _LABELS)} & {path.parent for path in paths}
     if others or any(role_of(path.relative_to(folder), PAIRS)[0] == "mask" for path in paths):
+        return None
+    if asked.layout is None and is_of_several(folder, asked):
         return None
     table = _table(folder, names, asked)
     position = {label.name: index for index, label in enumerate(table)}
@@ -46,14 +50,6 @@ def recognise(folder: Path, asked: Asked) -> Found | None:
         if len(inner.parts) == 3:
             parts[item.name] = PARTS[inner.parts[0].casefold()]
     return Found("classification", table, tuple(items), tuple(strays), parts)
-
-
-def _class_of(inner: Path) -> str | None:
-    """The class that a path tells: its folder, alone or within one that names a part of a split."""
-    folders = inner.parts[:-1]
-    if len(folders) == 2 and folders[0].casefold() in PARTS:
-        return folders[1]
-    return folders[0] if len(folders) == 1 and folders[0].casefold() not in PARTS else None
 
 
 def _table(folder: Path, names: list[str], asked: Asked) -> tuple[ClassLabel, ...]:

@@ -1,180 +1,152 @@
-"""Places that several sensors saw, each with files of its own, and a mask.
+"""Places that several sensors saw, each with files of its own: with masks, under shapes, or of a class each.
 
-`s2/a.tif`, `s1/a.tif`, `dem/a.tif`, `labels/a.tif`; `a_s2.tif`, `a_dem.tif`, `a_mask.tif`; `a/s2.tif`, `a/dem.tif`,
-`a/mask.tif`. Several dates of a place are files with a date in their name, `s2/a_2020-01-13.tif` or
-`s2/a/2020-01-13.tif`. Numbers per date without a grid are tables, `weather/a.csv` (`swath.scene.everywhere`). What
-holds for all places lies at the top: `dem.tif`, `weather.csv`.
+`s2/a.tif`, `s1/a.tif`, `dem/a.tif`; `a_s2.tif`, `a_dem.tif`; `a/s2.tif`, `a/dem.tif`. Several dates of a place are
+files with a date in their name, `s2/a_2020-01-13.tif` or `s2/a/2020-01-13.tif`. Numbers per date without a grid are
+tables, `weather/a.csv` (`swath.scene.everywhere`). What holds for all places lies at the top: `dem.tif`, `weather.csv`.
+
+Labels are masks, `labels/a.tif`, `a_mask.tif`, `a/mask.tif`; shapes, one vector file for all places or one named like
+each (`swath.data.burned`); a table of classes (`swath.data.named_classes`); or a folder per class, `forest/a_s2.tif`,
+`s2/forest/a.tif`. Masks come before shapes unless `label_field` is told, and a table before folders.
 """
 
 from __future__ import annotations
 
-import re
-from collections import Counter, defaultdict
+from collections import Counter
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 
-from swath.data.files import visible
-from swath.data.layouts import Asked, Found, Stray, listing
+from swath.data import burned
+from swath.data.burned import Place
+from swath.data.classes import classes_of
+from swath.data.files import part_of
+from swath.data.item import ClassIndex, ClassIndexes, Item, Label
+from swath.data.keep import opened
+from swath.data.layouts import Asked, Found, Stray
 from swath.data.masked import Paired, found_of, single
-from swath.data.roles import PAIRS, Vocabulary, role_of
-from swath.errors import DataError
-from swath.scene.everywhere import SUFFIX, is_everywhere
-from swath.scene.gather import RASTER_SUFFIXES
-
-_WORDS = (
-    "s1 s2 s3 sentinel1 sentinel2 sentinel3 sentinel-1 sentinel-2 sentinel-3 sentinel_1 sentinel_2 sentinel_3 "
-    "sen1 sen2 s1_asc s1_des s1-asc s1-des s1a s1d l5 l7 l8 l9 landsat landsat5 landsat7 landsat8 landsat9 modis viirs "
-    "hls aster planet planetscope spot pleiades naip palsar enmap prisma aerial drone uav sar radar optical "
-    "multispectral hyperspectral hsi msi pan thermal lidar dem dsm dtm dhm ndsm chm hag elevation height heights slope "
-    "aspect terrain srtm weather climate meteo era5"
-)
-SENSORS = frozenset(_WORDS.split())
-"""Names of folders and last words of names that tell a sensor; `sensor={...}` tells others."""
-_ALSO = {"s1hand": "sensor s1", "s2hand": "sensor s2", "labelhand": "mask"}
-"""Last words of names in Sen1Floods11 (doi:10.1109/CVPRW50498.2020.00113)."""
-_SHARE = 0.5
-"""Share of the places that must have a sensor for it to take part."""
-_DATE = re.compile(r"[-_. ]?(?:19|20)\d\d(?:-[01]\d-[0-3]\d|_[01]\d_[0-3]\d|[01]\d[0-3]\d)(?:T\d{4,6}Z?)?$")
-
-
-@dataclass(frozen=True)
-class _Files:
-    """Files by what they are of: masks by key; those of sensors by sensor and key, the empty key for all places."""
-
-    masks: Mapping[str, list[Path]]
-    images: Mapping[str, Mapping[str, list[Path]]]
-
-    def of(self, sensor: str, key: str) -> list[Path]:
-        """The files of a sensor for the mask of a key: under its name, its name without a date, or for all places."""
-        own = self.images[sensor]
-        return next((own[one] for one in (key, _undated(key), "") if one in own), [])
+from swath.data.named_classes import NamedClasses, classes_by_folders, classes_by_table
+from swath.data.sensed import Complete, Sensed, complete, sensed
+from swath.data.vector_files import read_shapes, vector_files
+from swath.errors import DataError, SwathError
 
 
 def is_of_several(folder: Path, asked: Asked) -> bool:
-    """Whether a folder is arranged so: at least one place has a mask and what two sensors saw."""
-    return _is_of_several(_files(folder, asked), asked)
-
-
-def _is_of_several(files: _Files, asked: Asked) -> bool:
-    told = SENSORS | _told(asked)
-    some = any(name in told for name in files.images)
-    return some and any(sum(bool(files.of(name, key)) for name in files.images) > 1 for key in files.masks)
+    """Whether a folder is arranged so: at least one place has a label and what two sensors saw."""
+    return _kind(sensed(folder, asked), asked) is not None
 
 
 def recognise(folder: Path, asked: Asked) -> Found | None:
-    """Recognise places of several sensors; one that lacks a sensor or the mask is a stray.
+    """Recognise places of several sensors; one that lacks a sensor or the label is a stray.
 
     Raises:
-        DataError: `sensor=` or `bands=` names sensors that are not there, or see `swath.data.masked.found_of`.
+        DataError: `sensor=` or `bands=` names sensors that are not there, or see `swath.data.masked.found_of`,
+            `swath.data.burned.found_of` and `swath.data.named_classes`.
     """
-    if asked.task not in (None, "segmentation", "regression"):
+    files = sensed(folder, asked)
+    kind = _kind(files, asked)
+    if kind is None:
         return None
-    files = _files(folder, asked)
-    if not _is_of_several(files, asked):
+    return {"masks": _masked, "shapes": _burned, "classes": _classed}[kind](files, asked)
+
+
+def _kind(files: Sensed, asked: Asked) -> str | None:
+    """What the labels are; None where there are none, none for the task, or not what two sensors saw."""
+    keys = [*files.masks]
+    shapes = asked.task in (None, "segmentation")
+    if keys and asked.task in (None, "segmentation", "regression") and files.seen_by_several(asked, keys):
+        return "shapes" if shapes and asked.label_field is not None and vector_files(files.folder) else "masks"
+    if not files.seen_by_several(asked, files.keys):
         return None
-    has = Counter(name for name in files.images for key in files.masks if files.of(name, key))
-    order = [*(name for name in _in_order(asked) if name in has), *sorted(set(has) - {*_in_order(asked)})]
-    sensors = [name for name in order if has[name] >= _SHARE * len(files.masks)]
-    _check(folder, asked, order)
-    strays = [
-        Stray(path, f"{name} was seen at {has[name]} of {len(files.masks)} places only")
-        for name in files.images
-        if name not in sensors
-        for paths in files.images[name].values()
-        for path in paths
+    if shapes and vector_files(files.folder):
+        return "shapes"
+    return "classes" if asked.task in (None, "classification") and _classes(files, asked) is not None else None
+
+
+def _masked(files: Sensed, asked: Asked) -> Found:
+    masks: dict[str, Path | None] = {key: single(files.folder, key, "mask", own) for key, own in files.masks.items()}
+    whole = complete(files, masks, asked, "image without mask")
+    strays = [*whole.strays, *(Stray(path, "there are masks, which are taken") for path in vector_files(files.folder))]
+    pairs = [Paired(key, paths, mask) for key, (paths, _) in whole.files.items() if (mask := masks[key]) is not None]
+    made = found_of(files.folder, pairs, strays, asked, "segmentation")
+    return replace(made, items=tuple(replace(item, sensors=whole.files[item.name][1]) for item in made.items))
+
+
+def _burned(files: Sensed, asked: Asked) -> Found:
+    every = [
+        one
+        for path in vector_files(files.folder)
+        if (one := read_shapes(path, asked.label_field, asked.buffer)) is not None
     ]
-    pairs, counts, used = [], {}, set[Path]()
-    for key, masks in files.masks.items():
-        found = {name: files.of(name, key) for name in sensors}
-        mask = single(folder, key, "mask", masks)
-        used |= {path for paths in found.values() for path in paths}
-        if lacking := [name for name, paths in found.items() if not paths]:
-            strays.append(Stray(mask, f"lacks {' and '.join(lacking)}"))
-            continue
-        counts[key] = tuple((name, len(paths)) for name, paths in found.items())
-        pairs.append(Paired(key, tuple(path for paths in found.values() for path in paths), mask))
+    if not every:
+        raise DataError(f"{files.folder}: its vector files hold no shapes")
+    whole = complete(files, dict.fromkeys(files.keys), asked, "seen at no place")
+    strays = list(whole.strays)
+    places = {files.folder / key: place for key, place in _opened(whole, asked, strays).items()}
+    if not places:
+        raise DataError(f"{files.folder}: what the sensors saw cannot be opened together; {strays[-1].why}")
+    mine = burned.told_apart(files.folder, every, places)
+    strays += [Stray(one.path, "no place is named like it") for one in every if one.path not in mine]
+    taken = {path for paths in mine.values() for path in paths}
     strays += [
-        Stray(path, "image without mask")
-        for name in sensors
-        for paths in files.images[name].values()
-        for path in paths
-        if path not in used
+        Stray(image, "no vector file is named like it")
+        for path, place in places.items()
+        if path not in taken
+        for image in place.images
     ]
-    if not pairs:
-        raise DataError(
-            f"{folder}: no place has all of {listing(sensors)}; {strays[0].path} {strays[0].why}, for one; give the "
-            "files of a place one name"
-        )
-    made = found_of(folder, pairs, strays, asked, "segmentation")
-    return replace(made, items=tuple(replace(item, sensors=counts[item.name]) for item in made.items))
+    pairs = [(one, places[path]) for one in every for path in mine.get(one.path, ())]
+    return burned.found_of(files.folder, every, pairs, strays, asked)
 
 
-def _files(folder: Path, asked: Asked) -> _Files:
-    told = _told(asked)
-    words: Vocabulary = {**PAIRS, **_ALSO, **{name: f"sensor {name}" for name in (*SENSORS, *told)}}
-    masks: dict[str, list[Path]] = defaultdict(list)
-    seen: list[tuple[str, str, str, Path]] = []
-    for path in visible(folder, (*RASTER_SUFFIXES, SUFFIX)):
-        inner = path.relative_to(folder)
-        role, key = _role(inner, words)
-        if path.suffix.casefold() == SUFFIX and (not role.startswith("sensor ") or not is_everywhere(path)):
+def _opened(whole: Complete, asked: Asked, strays: list[Stray]) -> Mapping[str, Place]:
+    """Places that can be opened, by their keys."""
+    places = {}
+    for key, (paths, sensors) in whole.files.items():
+        name = key or "scene"
+        try:
+            scene = opened(Item(name, paths, None, name, sensors=sensors), asked.sensor, asked.bands, asked.dates)
+        except SwathError as error:
+            strays += [Stray(path, str(error)) for path in paths]
+        else:
+            places[key] = Place(name, paths, scene, sensors)
+    return places
+
+
+def _classed(files: Sensed, asked: Asked) -> Found:
+    told = _classes(files, asked)
+    if told is None:
+        raise DataError(f"{files.folder}: nothing tells the classes of its places")
+    named = told.told({key: _spellings(files, key) for key in files.keys})
+    if not named:
+        raise DataError(f"{told.where}: names none of the places, such as {files.keys[0]!r}")
+    whole = complete(files, dict.fromkeys(named), asked, f"not in {told.where.name}")
+    of = {key: told.names[named[key]] for key in whole.files}
+    classes = classes_of(Counter(name for names in of.values() for name in names), asked, str(told.where))
+    items, parts, strays = [], {}, list(whole.strays)
+    for key, (paths, sensors) in whole.files.items():
+        positions = tuple(classes.position[name] for name in of[key] if name in classes.position)
+        if not positions and not told.are_several:
+            strays += [Stray(path, f"of class {of[key][0]!r}, which was not asked for") for path in paths]
             continue
-        if role == "mask":
-            masks[key].append(path)
-        elif role != "plain":
-            name = _folder_word(inner, "image", words) if role == "image" else role.removeprefix("sensor ")
-            seen.append((name, key, _role(_undated_path(inner), words)[1], path))
-    images: dict[str, dict[str, list[Path]]] = defaultdict(lambda: defaultdict(list))
-    for name, key, undated, path in seen:
-        images[name][key if key in masks else undated].append(path)
-    return _Files(dict(masks), {name: dict(keys) for name, keys in images.items()})
+        label: Label = (
+            ClassIndexes(positions, len(classes.labels), told.files)
+            if told.are_several
+            else ClassIndex(positions[0], told.files)
+        )
+        items.append(Item(key, paths, label, key, sensors=sensors))
+        if part := told.parts.get(named[key]) or part_of(files.folder / key, files.folder):
+            parts[key] = part
+    lost = len(told.names) - len({*named.values()})
+    notes = [f"{told.where.name}: {lost} of {len(told.names)} rows name no place that is here"] if lost else []
+    return Found("classification", classes.labels, tuple(items), tuple(strays), parts, (*notes, *classes.notes))
 
 
-def _role(inner: Path, words: Vocabulary) -> tuple[str, str]:
-    """`(role, key)` of a path in the folder; what lies at the top and is called like a sensor is of all places."""
-    if len(inner.parts) == 1 and words.get(inner.stem.casefold(), "").startswith("sensor "):
-        return words[inner.stem.casefold()], ""
-    role, key = role_of(inner, words)
-    if role == "plain":
-        role, key = role_of(_undated_path(inner), words)  # `a_s2_2020-01-13.tif`: the word stands before the date
-    head, _, last = key.rpartition("_")
-    return role, head if head and words.get(last.casefold()) == role else key  # `s2/a_s2.tif`
+def _classes(files: Sensed, asked: Asked) -> NamedClasses | None:
+    """What tells the classes of places: tables, else their folders."""
+    return classes_by_table(files.folder, asked.label_field) or classes_by_folders(files.folder, files.keys)
 
 
-def _folder_word(inner: Path, role: str, words: Vocabulary) -> str:
-    """What images are called whose role a folder or name tells: `images`, `rgb`."""
-    parts = [part.casefold() for part in inner.with_suffix("").parts]
-    return next((part for part in reversed(parts) if words.get(part) == role), role)
-
-
-def _undated(key: str) -> str:
-    """A key without the date at its end."""
-    return _DATE.sub("", key).rstrip("/")
-
-
-def _undated_path(inner: Path) -> Path:
-    """A path without the date at the end of its name; of a name that is nothing else, its folder's."""
-    stem = _DATE.sub("", inner.stem)
-    if stem == inner.stem:
-        return inner
-    return inner.with_name(stem + inner.suffix) if stem else inner.parent.with_name(inner.parent.name + inner.suffix)
-
-
-def _told(asked: Asked) -> frozenset[str]:
-    return frozenset(_in_order(asked))
-
-
-def _in_order(asked: Asked) -> tuple[str, ...]:
-    """Sensors that the caller named, in that order."""
-    named = [name for one in (asked.sensor, asked.bands) if isinstance(one, Mapping) for name in one]
-    return tuple(dict.fromkeys(str(name).casefold() for name in named))
-
-
-def _check(folder: Path, asked: Asked, order: list[str]) -> None:
-    if unknown := [name for name in _in_order(asked) if name not in order]:
-        raise DataError(f"{folder}: sensor= names {listing(unknown)}, and the folder holds {listing(order)}")
-    if asked.sensor is not None and not isinstance(asked.sensor, Mapping):
-        ways = ", ".join(f"'{name}': ..." for name in order)
-        alone = ", or layout='pairs' for the images alone" if any(name in PAIRS for name in order) else ""
-        raise DataError(f"{folder}: holds {listing(order)}: say which sensor is which, sensor={{{ways}}}{alone}")
+def _spellings(files: Sensed, key: str) -> list[str]:
+    """Names under which a table may tell a place: its key, or one of its files."""
+    paths = [path.relative_to(files.folder) for own in files.images.values() for path in own.get(key, ())]
+    names = [spelled for path in paths for spelled in (path.as_posix(), path.name, path.stem)]
+    return [key, key.rpartition("/")[2], *names]

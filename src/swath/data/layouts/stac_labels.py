@@ -17,7 +17,7 @@ from urllib.parse import urlparse
 
 from swath.data import burned, masked
 from swath.data.burned import Place
-from swath.data.files import Images, visible
+from swath.data.files import visible
 from swath.data.layouts import Asked, Found, Stray
 from swath.data.roles import PAIRS
 from swath.data.vector_files import SUFFIXES, read_shapes
@@ -192,5 +192,6 @@ def _of_vectors(folder: Path, found: list[_Labelled], strays: list[Stray], asked
             strays.append(Stray(one.label, "holds no shapes"))
             continue
         every.append(shapes)
-        pairs.append((shapes, Place((one.image,), open_scene(str(one.image), sensor=asked.sensor, bands=asked.bands))))
-    return burned.found_of(Images(folder), every, pairs, strays, asked)
+        scene = open_scene(str(one.image), sensor=asked.sensor, bands=asked.bands)
+        pairs.append((shapes, Place(one.image.relative_to(folder).with_suffix("").as_posix(), (one.image,), scene)))
+    return burned.found_of(folder, every, pairs, strays, asked)

@@ -7,16 +7,17 @@ unlabelled, unless `background` is among the classes that are asked for. Of shap
 
 from __future__ import annotations
 
-import re
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from swath.data.burned import Place, found_of
-from swath.data.files import Images, visible
+from swath.data.burned import Place, found_of, told_apart
+from swath.data.files import visible
 from swath.data.layouts import Asked, Found, Stray, listing
-from swath.data.vector_files import SUFFIXES, Shapes, read_shapes
+from swath.data.layouts.sensors import is_of_several
+from swath.data.vector_files import Shapes, read_shapes, vector_files
 from swath.errors import DataError, SwathError
+from swath.scene.gather import RASTER_SUFFIXES
 from swath.scene.open import open_scene
 from swath.scene.scene import Scene
 
@@ -29,16 +30,16 @@ def recognise(folder: Path, asked: Asked) -> Found | None:
     """
     if asked.task not in (None, "segmentation"):
         return None
-    files = visible(folder, SUFFIXES)
-    images = Images(folder)
-    if not files or not images.paths:
+    files = vector_files(folder)
+    paths = visible(folder, RASTER_SUFFIXES) if files else []
+    if not paths or (asked.layout is None and is_of_several(folder, asked)):
         return None
     every = [one for path in files if (one := read_shapes(path, asked.label_field, asked.buffer)) is not None]
     if not every:
         return None
     strays: list[Stray] = []
-    pairs = _pairs(folder, every, _scenes(folder, images.paths, asked, strays), strays)
-    return found_of(images, every, pairs, strays, asked)
+    pairs = _pairs(folder, every, _scenes(folder, paths, asked, strays), strays)
+    return found_of(folder, every, pairs, strays, asked)
 
 
 def _scenes(folder: Path, paths: Sequence[Path], asked: Asked, strays: list[Stray]) -> Mapping[Path, Scene]:
@@ -79,36 +80,18 @@ def _pairs(
     Raises:
         DataError: names do not tell which of several vector files goes with which image.
     """
-    if len(every) == 1:
-        return [(every[0], place) for place in _places(scenes)]
-    mine: dict[Path, list[Path]] = defaultdict(list)
-    for path in scenes:
-        if (near := _named_after(path, every)) is not None:
-            mine[near].append(path)
-    if not mine:
-        names = listing([shapes.path.relative_to(folder).as_posix() for shapes in every])
-        raise DataError(
-            f"{folder}: holds several vector files ({names}), and no name tells which image they label; keep one, or "
-            "give them the names of their images"
-        )
+    mine = told_apart(folder, every, scenes)
     strays += [Stray(one.path, "no image is named like it") for one in every if one.path not in mine]
     taken = {path for paths in mine.values() for path in paths}
     strays += [Stray(path, "no vector file is named like it") for path in scenes if path not in taken]
     return [
         (shapes, place)
         for shapes in every
-        for place in _places({path: scenes[path] for path in mine.get(shapes.path, ())})
+        for place in _places(folder, {path: scenes[path] for path in mine.get(shapes.path, ())})
     ]
 
 
-def _named_after(image: Path, every: Sequence[Shapes]) -> Path | None:
-    """The vector file whose name holds that of an image, at the borders of words."""
-    edge = r"(^|$|[-_. ])"
-    found = [one.path for one in every if re.search(edge + re.escape(image.stem) + edge, one.path.stem, re.IGNORECASE)]
-    return min(found, key=lambda path: (path.parent != image.parent, len(path.stem)), default=None)
-
-
-def _places(scenes: Mapping[Path, Scene]) -> list[Place]:
+def _places(folder: Path, scenes: Mapping[Path, Scene]) -> list[Place]:
     """Images on one grid as dates of one place, in the order of time, or of their names where no date is known."""
     alike: dict[object, list[Path]] = defaultdict(list)
     for path, scene in scenes.items():
@@ -118,5 +101,6 @@ def _places(scenes: Mapping[Path, Scene]) -> list[Place]:
     for paths in alike.values():
         dated = all(scenes[path].dates[0] is not None for path in paths)
         order = sorted(paths, key=lambda path: (str(scenes[path].dates[0]) if dated else "", path.as_posix()))
-        places.append(Place(tuple(order), scenes[order[0]]))
+        name = order[0].relative_to(folder).with_suffix("").as_posix()
+        places.append(Place(name, tuple(order), scenes[order[0]]))
     return places
