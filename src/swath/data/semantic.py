@@ -21,14 +21,19 @@ class Sides:
     Attributes:
         name: of the item.
         images: of two dates.
-        masks: of their classes; one and the same, where its numbers mean pairs of classes.
+        masks: of their classes; one and the same, where its numbers mean pairs of classes; None where a date has none.
         change: mask of change; None where there is none.
     """
 
     name: str
     images: tuple[Path, ...]
-    masks: tuple[Path, Path]
+    masks: tuple[Path | None, Path | None]
     change: Path | None = None
+
+    @property
+    def drawn(self) -> tuple[Path, ...]:
+        """The masks of classes that there are."""
+        return tuple(path for path in self.masks if path is not None)
 
 
 class Masks(Protocol):
@@ -61,10 +66,10 @@ def items_of(
     change = _changes(root, [one for one in sides if one.change is not None], asked)
     items, lost = [], list(strays)
     for one in sides:
-        if any(path in masks.broken for path in one.masks) or (one.change is not None and one.name not in change):
+        if any(path in masks.broken for path in one.drawn) or (one.change is not None and one.name not in change):
             lost += [Stray(path, "its mask cannot be read") for path in one.images]
             continue
-        before, after = (masks.label(path, date) for date, path in enumerate(one.masks))
+        before, after = (None if path is None else masks.label(path, date) for date, path in enumerate(one.masks))
         label = TransitionLabel(before, after, change.get(one.name), masks.unchanged)
         items.append(Item(one.name, one.images, label, one.name))
     return items, lost

@@ -14,7 +14,7 @@ from odc.geo.geobox import GeoBox
 from swath.data.item import Label
 from swath.data.masks import MaskLabel
 from swath.data.sample import IGNORE
-from swath.scene.reader import Roi
+from swath.scene.reader import Roi, roi_shape
 
 
 @dataclass(frozen=True)
@@ -22,31 +22,35 @@ class TransitionLabel:
     """The classes at two dates and the change between them.
 
     Attributes:
-        before: classes at the first date.
-        after: classes at the last date.
+        before: classes at the first date; None: they are not labelled.
+        after: classes at the last date; likewise.
         change: 0 and 1; None: as the classes tell.
         unchanged: what masks of classes hold where nothing changed and no class is labelled, as a position of its own;
             None: classes are labelled whether changed or not.
     """
 
-    before: MaskLabel
-    after: MaskLabel
+    before: MaskLabel | None
+    after: MaskLabel | None
     change: Label | None = None
     unchanged: int | None = None
 
     @property
     def files(self) -> tuple[Path, ...]:
         """See `Label.files`."""
-        every = (*self.before.files, *self.after.files, *(self.change.files if self.change is not None else ()))
-        return tuple(dict.fromkeys(every))
+        there = (one for one in (self.before, self.after, self.change) if one is not None)
+        return tuple(dict.fromkeys(path for one in there for path in one.files))
 
     def read(self, grid: GeoBox, window: Roi) -> NDArray[np.int64]:
         """See `Label.read`; `[3, H, W]`: change, class before, class after.
 
         Without a mask of change there is change where the classes differ, or, with `unchanged`, where either date bears
-        a class: a building that was built anew is a building before and after.
+        a class: a building that was built anew is a building before and after. Where a date is not labelled it is not
+        known either.
         """
-        first, last = self.before.read(grid, window), self.after.read(grid, window)
+        first, last = (
+            np.full(roi_shape(window), IGNORE) if one is None else one.read(grid, window)
+            for one in (self.before, self.after)
+        )
         if self.change is not None:
             change = self.change.read(grid, window)
         elif self.unchanged is not None:
@@ -61,7 +65,9 @@ class TransitionLabel:
 
     def counts(self, grid: GeoBox | None = None) -> Mapping[int, int]:
         """See `Label.counts`; of the classes, at both dates."""
-        total = Counter(self.before.counts()) + Counter(self.after.counts())
+        total: Counter[int] = Counter()
+        for one in (self.before, self.after):
+            total.update({} if one is None else one.counts())
         return {position: times for position, times in sorted(total.items()) if position != self.unchanged}
 
 

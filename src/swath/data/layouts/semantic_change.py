@@ -2,12 +2,13 @@
 
 `A/a.png`, `B/a.png`, `labelA/a.png`, `labelB/a.png`; `im1`, `im2`, `label1`, `label2`; `a_t1.tif`, `a_t2.tif`,
 `a_label1.tif`, `a_label2.tif`. There is change where the mask of change says so, else where the classes differ. A class
-called unchanged is none: it stands where nothing changed and no class is labelled.
+called unchanged is none: it stands where nothing changed and no class is labelled. A place may lack the classes of a
+date, or of both where it has a mask of change: what it lacks is not labelled.
 """
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
@@ -24,12 +25,13 @@ from swath.errors import DataError
 from swath.models.gives import ClassLabel
 from swath.scene.gather import RASTER_SUFFIXES
 
-_NEEDED = {"1": "date 1", "2": "date 2", "from": "classes of date 1", "to": "classes of date 2"}
+_NEEDED = {"1": "date 1", "2": "date 2"}
+_CLASSES = {"from": "classes of date 1", "to": "classes of date 2"}
 _UNCHANGED = ("unchanged", "nochange")
 
 
 def recognise(folder: Path, asked: Asked) -> Found | None:
-    """Recognise two dates with a mask of classes each; what lacks one of these is a stray.
+    """Recognise two dates with masks of classes; what lacks a date, or any label, is a stray.
 
     Raises:
         DataError: the masks' numbers cannot be told, or no mask can be read.
@@ -39,18 +41,29 @@ def recognise(folder: Path, asked: Asked) -> Found | None:
     sides, strays = [], []
     for key, place in by_key(folder, visible(folder, RASTER_SUFFIXES), TRANSITION).items():
         lacking = [word for role, word in _NEEDED.items() if role not in place.roles]
+        if not place.roles.keys() & {*_CLASSES, "mask"}:
+            lacking += _CLASSES.values()
         if lacking:
             why = f"without {' and '.join(lacking)}"
             strays += [Stray(path, why) for paths in place.roles.values() for path in paths]
             continue
         files = {role: single(folder, key, role, paths) for role, paths in place.roles.items()}
-        sides.append(Sides(key, (files["1"], files["2"]), (files["from"], files["to"]), files.get("mask")))
-    if not sides:
+        drawn = (files.get("from"), files.get("to"))
+        sides.append(Sides(key, (files["1"], files["2"]), drawn, files.get("mask")))
+    if not any(one.drawn for one in sides):
         return None
-    masks = _ToldMasks([path for one in sides for path in one.masks], asked)
+    masks = _ToldMasks([path for one in sides for path in one.drawn], asked)
     items, strays = items_of(folder, sides, masks, strays, asked)
     parts = {one.name: part for one in items if (part := part_of(one.images[0], folder)) is not None}
-    return Found("semantic-change", masks.classes, tuple(items), tuple(strays), parts, masks.notes)
+    notes = [*masks.notes, *_lacking(sides)]
+    return Found("semantic-change", masks.classes, tuple(items), tuple(strays), parts, tuple(notes))
+
+
+def _lacking(sides: Sequence[Sides]) -> Iterator[str]:
+    """Which labels some places lack, in sentences."""
+    for date, word in enumerate(_CLASSES.values()):
+        if bare := sum(one.masks[date] is None for one in sides):
+            yield f"of {len(sides)} places {bare} have no {word}, which are not labelled there"
 
 
 class _ToldMasks:

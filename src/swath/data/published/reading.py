@@ -16,7 +16,7 @@ from swath.data.published import arrays, rows, single
 from swath.data.published.damage import DamageLabel
 from swath.data.published.facts import Published
 from swath.data.published.masks import SetMasks, labels_of
-from swath.data.published.places import Arranged, Listing, arranged
+from swath.data.published.places import Arranged, Listing, arranged, lacking
 from swath.data.sample import IGNORE
 from swath.data.semantic import Sides, items_of
 from swath.data.transitions import ChangeOnly, TransitionLabel
@@ -36,6 +36,8 @@ def recognise(folder: Path, asked: Asked, listing: Listing, one: Published) -> F
     """
     named = asked.layout == one.name or re.search(one.known_as, folder.absolute().name, re.IGNORECASE) is not None
     place = arranged(listing, one, named=named)
+    if place is None and asked.layout == one.name:
+        raise DataError(f"{folder}: is not {one.title} as it lies: it lacks {lacking(listing, one)}")
     reader = None if place is None else _reader(place, asked.task)
     if place is None or reader is None:
         return None
@@ -121,7 +123,7 @@ def _transitions(folder: Path, place: Arranged, asked: Asked) -> Found:
         )
         for name, one in place.places.items()
     ]
-    masks = SetMasks([path for one in sides for path in one.masks], place.one, asked, pairs=pairs)
+    masks = SetMasks([path for one in sides for path in one.drawn], place.one, asked, pairs=pairs)
     items, strays = items_of(folder, sides, masks, place.strays, asked)
     return _found(place, items, strays, asked)
 
