@@ -12,7 +12,7 @@ from torch.nn import functional as F
 
 from swath.errors import CardError
 from swath.models import find
-from swath.models.change._changemamba import ChangeDecoder
+from swath.models.change._changemamba import ChangeDecoder, Encoder, Shape
 from swath.models.change._lovasz import lovasz
 
 from .parity import Case
@@ -114,6 +114,23 @@ def test_the_overlap_of_sure_answers_is_the_jaccard_index() -> None:
     sure = 100.0 * F.one_hot(said, 3).permute(0, 3, 1, 2)
     lost = 1 - (1 / 3 + 2 / 3 + 0) / 3  # of each class: pixels that both have over those that either has
     assert float(lovasz(sure, truth)) == pytest.approx(lost)
+
+
+@pytest.mark.parametrize("name", ["mambabcd", "mambascd", "mambabda"])
+def test_the_encoder_is_taken_from_vmamba(name: str, tmp_path: Path) -> None:
+    torch.manual_seed(1)
+    donor = Encoder(Shape(3, 8, (1, 1, 1, 1), 8, 0.0)).state_dict()
+    vmamba = {key: one for key, one in donor.items() if not key.startswith("outnorm")}
+    vmamba |= {"classifier.norm.weight": torch.ones(64), "classifier.head.weight": torch.ones(5, 64)}
+    path = tmp_path / "vmamba.pth"
+    torch.save({"model": vmamba, "epoch": torch.tensor(3)}, path)
+    network = cast(Any, find(name).build(encoder_weights=str(path), **TINY))
+    taken = network.encoder.state_dict()
+    assert all(torch.equal(taken[key], donor[key]) for key in donor)
+    del vmamba["layers.2.blocks.0.op.A_logs"]
+    torch.save(vmamba, path)
+    with pytest.raises(CardError, match=r"1 missing \(layers.2.blocks.0.op.A_logs"):
+        find(name).build(encoder_weights=str(path), **TINY)
 
 
 @pytest.mark.parametrize("name", ["mambabcd", "mambascd", "mambabda"])

@@ -8,6 +8,7 @@ from typing import Any, cast
 import pytest
 import torch
 
+from swath.errors import CardError
 from swath.models import find
 from swath.models.change._rsbuilding import Decoder, RSBuilding
 from swath.nn.sam_vit import SamViT
@@ -48,6 +49,45 @@ def test_sizes_have_the_names_of_the_release() -> None:
 def network() -> RSBuilding:
     torch.manual_seed(0)
     return cast(RSBuilding, find("rsbuilding").build(classes=2, **SMALL).eval())
+
+
+SAM = {
+    ".ffn.layers.0.0.": ".mlp.lin1.",
+    ".ffn.layers.1.": ".mlp.lin2.",
+    ".ln": ".norm",
+    ".projection.": ".proj.",
+    "layers.": "blocks.",
+}
+
+
+def in_sams_names(key: str) -> str:
+    for here, theirs in SAM.items():
+        key = key.replace(here, theirs)
+    return f"image_encoder.{key}"
+
+
+def test_the_encoder_is_taken_from_sam(tmp_path: Path) -> None:
+    torch.manual_seed(2)
+    donor = SamViT(3, 32, 2, 4, (1,), window=14, size=8)
+    for one in donor.parameters():
+        one.data.normal_()
+    given = {in_sams_names(key): one for key, one in donor.state_dict().items()}
+    assert "image_encoder.blocks.0.mlp.lin1.weight" in given
+    assert "image_encoder.blocks.1.norm2.bias" in given
+    path = tmp_path / "sam.pth"
+    torch.save({**given, "image_encoder.neck.0.weight": torch.ones(1), "mask_decoder.x": torch.ones(1)}, path)
+    network = cast(RSBuilding, find("rsbuilding").build(encoder_weights=str(path), **SMALL))
+    taken = network.backbone.state_dict()
+    changed = {key for key, one in donor.state_dict().items() if taken[key].shape != one.shape}
+    assert changed == {"pos_embed", *(f"layers.{at}.attn.rel_pos_{axis}" for at in (0, 1) for axis in "hw")}
+    assert all(torch.equal(taken[key], one) for key, one in donor.state_dict().items() if key not in changed)
+    # The middle of a table stands for no difference, and stays the middle.
+    donor.layers[0].get_parameter("attn.rel_pos_h").data[13] += 1e3
+    torch.save({in_sams_names(key): one for key, one in donor.state_dict().items()}, path)
+    again = cast(RSBuilding, find("rsbuilding").build(encoder_weights=str(path), **SMALL)).backbone.state_dict()
+    assert int((again["layers.0.attn.rel_pos_h"] - taken["layers.0.attn.rel_pos_h"])[:, 0].argmax()) == 6
+    with pytest.raises(CardError, match="the weights do not fit the network"):
+        find("rsbuilding").build(encoder_weights=str(path), **{**SMALL, "depth": 1})
 
 
 def test_patches_stand_bfloat16() -> None:

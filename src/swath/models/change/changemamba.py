@@ -23,17 +23,17 @@ from swath.models.registry import register
 if TYPE_CHECKING:
     from torch import nn
 
-    from swath.models.change._changemamba import Shape
+    from swath.models.change._changemamba import ChangeMamba, Shape
 
-_SOURCE = ("arXiv:2404.03425",)
 _SIZES: dict[str, dict[str, Any]] = {
     "tiny": {"width": 96, "depths": (2, 2, 4, 2), "drop_path": 0.2},
     "small": {"width": 96, "depths": (2, 2, 15, 2), "drop_path": 0.3},
     "base": {"width": 128, "depths": (2, 2, 15, 2), "drop_path": 0.6},
 }
+_SHARED: dict[str, Any] = {"source": ("arXiv:2404.03425",), "transient": ("encoder_weights",), "sizes": _SIZES}
 
 
-@register("mambabcd", title="MambaBCD (ChangeMamba)", tasks=("change",), source=_SOURCE, sizes=_SIZES)
+@register("mambabcd", title="MambaBCD (ChangeMamba)", tasks=("change",), **_SHARED)
 def mambabcd(
     in_channels: int = 3,
     classes: int = 2,
@@ -41,6 +41,7 @@ def mambabcd(
     depths: Sequence[int] = (2, 2, 4, 2),
     hidden: int = 128,
     drop_path: float = 0.2,
+    encoder_weights: str | None = None,
 ) -> nn.Module:
     """A network `(before, after)`, `[B, in_channels, H, W]` each -> logits `[B, classes, H, W]`; any H and W.
 
@@ -53,17 +54,18 @@ def mambabcd(
         depths: blocks of the encoder at 1/4, 1/8, 1/16 and 1/32 of the size.
         hidden: features of the decoder; even.
         drop_path: chance that the encoder's last block is passed by in training; less before.
+        encoder_weights: a local weight file of VMamba as a classifier; None: random weights.
 
     Raises:
-        CardError: depths are not of four scales, or a width is odd.
+        CardError: depths are not of four scales, a width is odd, or weights do not fit.
     """
     shape = _shape(in_channels, width, depths, hidden, drop_path)
     from swath.models.change._changemamba import MambaBCD
 
-    return MambaBCD(shape, classes)
+    return _begun(MambaBCD(shape, classes), encoder_weights)
 
 
-@register("mambascd", title="MambaSCD (ChangeMamba)", tasks=("semantic-change",), source=_SOURCE, sizes=_SIZES)
+@register("mambascd", title="MambaSCD (ChangeMamba)", tasks=("semantic-change",), **_SHARED)
 def mambascd(
     in_channels: int = 3,
     classes: int = 7,
@@ -71,6 +73,7 @@ def mambascd(
     depths: Sequence[int] = (2, 2, 4, 2),
     hidden: int = 128,
     drop_path: float = 0.2,
+    encoder_weights: str | None = None,
 ) -> nn.Module:
     """A network `(before, after)` -> logits of change `[B, 1, H, W]` and of either date's classes `[B, classes, H, W]`.
 
@@ -84,17 +87,18 @@ def mambascd(
         depths: blocks of the encoder at 1/4, 1/8, 1/16 and 1/32 of the size.
         hidden: features of the decoders; even.
         drop_path: chance that the encoder's last block is passed by in training; less before.
+        encoder_weights: a local weight file of VMamba as a classifier; None: random weights.
 
     Raises:
-        CardError: depths are not of four scales, or a width is odd.
+        CardError: depths are not of four scales, a width is odd, or weights do not fit.
     """
     shape = _shape(in_channels, width, depths, hidden, drop_path)
     from swath.models.change._changemamba import MambaSCD
 
-    return MambaSCD(shape, classes)
+    return _begun(MambaSCD(shape, classes), encoder_weights)
 
 
-@register("mambabda", title="MambaBDA (ChangeMamba)", tasks=("change",), source=_SOURCE, sizes=_SIZES)
+@register("mambabda", title="MambaBDA (ChangeMamba)", tasks=("change",), **_SHARED)
 def mambabda(
     in_channels: int = 3,
     classes: int = 5,
@@ -102,6 +106,7 @@ def mambabda(
     depths: Sequence[int] = (2, 2, 4, 2),
     hidden: int = 128,
     drop_path: float = 0.2,
+    encoder_weights: str | None = None,
 ) -> nn.Module:
     """A network `(before, after)` -> logits of damage `[B, classes, H, W]`; the first class is that of no building.
 
@@ -115,14 +120,15 @@ def mambabda(
         depths: blocks of the encoder at 1/4, 1/8, 1/16 and 1/32 of the size.
         hidden: features of the decoders; even.
         drop_path: chance that the encoder's last block is passed by in training; less before.
+        encoder_weights: a local weight file of VMamba as a classifier; None: random weights.
 
     Raises:
-        CardError: depths are not of four scales, or a width is odd.
+        CardError: depths are not of four scales, a width is odd, or weights do not fit.
     """
     shape = _shape(in_channels, width, depths, hidden, drop_path)
     from swath.models.change._changemamba import MambaBDA
 
-    return MambaBDA(shape, classes)
+    return _begun(MambaBDA(shape, classes), encoder_weights)
 
 
 def _shape(in_channels: int, width: int, depths: Sequence[int], hidden: int, drop_path: float) -> Shape:
@@ -133,3 +139,12 @@ def _shape(in_channels: int, width: int, depths: Sequence[int], hidden: int, dro
     from swath.models.change._changemamba import Shape
 
     return Shape(in_channels, width, tuple(depths), hidden, drop_path)
+
+
+def _begun(network: ChangeMamba, encoder_weights: str | None) -> ChangeMamba:
+    """The network, its encoder from VMamba, which has no norms of what each stage gives: these stay as they are."""
+    if encoder_weights is not None:
+        from swath.models.pretrained import load_parts
+
+        load_parts(network.encoder, encoder_weights, ("patch_embed", "layers"))
+    return network

@@ -31,13 +31,18 @@ if TYPE_CHECKING:
     from torch import nn
 
 _SIZES = {
-    "vit-b": {"width": 768, "depth": 12, "heads": 12, "whole": (2, 5, 8, 11)},
+    "vit-b": {"width": 768, "depth": 12, "heads": 12, "whole": (2, 5, 8, 11), "drop_path": 0.1},
     "vit-l": {"width": 1024, "depth": 24, "heads": 16, "whole": (5, 11, 17, 23), "drop_path": 0.125},
 }
 
 
 @register(
-    "rsbuilding", title="RSBuilding", tasks=("change", "semantic-change"), source=("arXiv:2403.07564",), sizes=_SIZES
+    "rsbuilding",
+    title="RSBuilding",
+    tasks=("change", "semantic-change"),
+    source=("arXiv:2403.07564",),
+    transient=("encoder_weights",),
+    sizes=_SIZES,
 )
 def rsbuilding(
     in_channels: int = 3,
@@ -49,7 +54,8 @@ def rsbuilding(
     window: int = 7,
     image_size: int = 512,
     decoder_width: int = 256,
-    drop_path: float = 0.0,
+    drop_path: float = 0.1,
+    encoder_weights: str | None = None,
     released: bool = False,
 ) -> nn.Module:
     """A network `(before [B, C, H, W], after [B, C, H, W], *, task="change")`; its answers stand above. Any H and W.
@@ -65,10 +71,19 @@ def rsbuilding(
         image_size: px of the side that positions are learnt for; a multiple of 16.
         decoder_width: of the decoder, a multiple of 32.
         drop_path: chance that the MLP of the encoder's last layer is left out in training; less before.
+        encoder_weights: a local weight file of SAM, in its own names or OpenMMLab's, whose positions are interpolated;
+            None: random weights.
         released: the release's form.
+
+    Raises:
+        CardError: the encoder's weights cannot be had or do not fit.
     """
     from swath.models.change._rsbuilding import RSBuilding
     from swath.nn.sam_vit import SamViT
 
     encoder = SamViT(in_channels, width, depth, heads, whole, window=window, size=image_size // 16, drop_path=drop_path)
+    if encoder_weights is not None:
+        from swath.models.sam import load_sam
+
+        load_sam(encoder, encoder_weights)
     return RSBuilding(encoder, width, classes, decoder_width, released=released)

@@ -9,9 +9,9 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from swath.models.sam import sam_encoder
 from swath.models.segment._uscaling import Uscaling, larger
 from swath.models.strict import load_strict
-from swath.models.weights import StateDict, read_state
 from swath.nn.padding import to_multiple
 from swath.nn.sam_vit import SamViT
 from swath.nn.two_way import TwoWay
@@ -190,13 +190,11 @@ class UrbanSAM(nn.Module):
 
     def load_sam(self, source: str) -> None:
         """Take the frozen part from a weight file of SAM."""
-        state = read_state(source)
-        inside = "image_encoder."
-        if any(key.startswith(inside) for key in state):
-            state = {key.removeprefix(inside): one for key, one in state.items() if key.startswith(inside)}
+        state = sam_encoder(source)
         own = nn.ModuleDict({"encoder": self.encoder, "neck": self.neck})
         added = {key: one for key, one in own.state_dict().items() if ".qkv.down." in key or ".qkv.up_" in key}
-        load_strict(own, {**added, **_own_names(state)})
+        named = {key if key.startswith("neck.") else f"encoder.{key}": one for key, one in state.items()}
+        load_strict(own, {**added, **named})
 
     def forward(self, image: Tensor) -> Tensor | tuple[Tensor, ...]:
         """`[B, C, H, W]` -> logits `[B, K, H, W]`; in train mode those of coarser scales and of the mask as well."""
@@ -242,22 +240,3 @@ class UrbanSAM(nn.Module):
         likely = [logits.float().sigmoid() for logits in scales]
         apart = [(fine - coarse).square().mean() for fine, coarse in pairwise(likely)]
         return total + _OF_AGREEMENT * torch.stack(apart).sum()
-
-
-def _own_names(state: StateDict) -> StateDict:
-    """SAM's names of its image encoder as they are here."""
-    names = {
-        "patch_embed.proj.": "patch_embed.projection.",
-        "blocks.": "layers.",
-        ".norm1.": ".ln1.",
-        ".norm2.": ".ln2.",
-        ".mlp.lin1.": ".ffn.layers.0.0.",
-        ".mlp.lin2.": ".ffn.layers.1.",
-    }
-    found = {}
-    for key, one in state.items():
-        own = key
-        for before, after in names.items():
-            own = own.replace(before, after)
-        found[own if own.startswith("neck.") else f"encoder.{own}"] = one
-    return found
