@@ -61,6 +61,32 @@ def test_corrupt_images_and_misfits_are_left_out(own_data, tmp_path):
     assert set(made.train) | set(made.val) | set(made.test) == set(report.keep)
 
 
+@pytest.mark.parametrize("suffix", [".png", ".jpg", ".tif"])
+@pytest.mark.parametrize("share", [0.3, 0.9])
+def test_files_that_end_too_early_are_left_out(own_data, tmp_path, suffix, share):
+    with rasterio.open(own_data / "paris_2018.tif") as scene:
+        values = np.clip(scene.read([3, 2, 1]) // 8, 0, 255).astype(np.uint8)
+    for name in ("cut", "whole"):
+        path = write(tmp_path / "images" / f"{name}{suffix}", values)
+        write(tmp_path / "masks" / f"{name}.png", (values[:1] > 80).astype(np.uint8))
+        if name == "cut":
+            path.write_bytes(path.read_bytes()[: int(share * path.stat().st_size)])
+    report = swath.data.inspect(swath.data.open(tmp_path, blocks=False))
+    assert finding(report, "corrupt").items == ("cut",)
+    assert report.keep == ("whole",)
+
+
+def test_masks_that_end_too_early_are_left_out(own_data, tmp_path):
+    folder = pairs(tmp_path, own_data)
+    cut = folder / "masks" / "paris_0_0.png"
+    cut.write_bytes(cut.read_bytes()[:-40])
+    report = swath.data.inspect(swath.data.open(folder))
+    assert "paris_0_0" not in report.keep
+    assert len(report.keep) == 15
+    told = [one.what for one in report.findings if "masks/paris_0_0.png" in one.items]
+    assert told == ["1 file (masks/paris_0_0.png): mask cannot be read"]
+
+
 def test_copies_overlaps_and_strays(own_data, tmp_path):
     folder = pairs(tmp_path, own_data)
     shutil.copy(folder / "images" / "paris_0_0.tif", folder / "images" / "paris_9_9.tif")

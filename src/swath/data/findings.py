@@ -134,7 +134,7 @@ def _parts(data: Dataset, facts: Sequence[ItemFacts], parts: Mapping[str, str]) 
     unlearnt = [data.classes[at].name for at, held in sorted(where.items()) if "train" not in held]
     if unlearnt:
         what = f"in val or test only, never in train: {listing(unlearnt)}"
-        yield Finding("one-part", what, "cannot be learnt; swath.data.split(by='place') parts them anew")
+        yield Finding("one-part", what, "cannot be learnt; a split by='place' parts them anew")
     unscored = [data.classes[at].name for at, held in sorted(where.items()) if "train" in held and held < there]
     if unscored:
         what = f"in train, but not in every other part: {listing(unscored)}"
@@ -172,7 +172,10 @@ def _kept(pairs: Sequence[tuple[str, str]], parts: Mapping[str, str], which: str
     parted = sum(a in parts and b in parts and parts[a] != parts[b] for a, b in pairs)
     if not parted:
         return f"kept; a split{which} never parts them"
-    return f"{parted} of the pairs lie in two parts of the split, whose scores are too good; by='place' parts it anew"
+    return (
+        f"{parted} of the pairs lie in two parts of the split, whose scores are too good; a split by='place' parts "
+        "them anew"
+    )
 
 
 def _both(pairs: Sequence[tuple[str, str]]) -> tuple[str, ...]:

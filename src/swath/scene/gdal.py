@@ -1,4 +1,4 @@
-"""GDAL's settings, in one place: bounded cache, and few requests when files lie on a server.
+"""GDAL's settings, in one place: bounded cache, no damage passed over, few requests when files lie on a server.
 
 A variable that is already set in the environment stands: it is the user's.
 """
@@ -26,6 +26,9 @@ _DEFAULTS = {
     "GDAL_HTTP_RETRY_DELAY": "0.5",
     "GDAL_HTTP_CONNECTTIMEOUT": "10",
     "GDAL_HTTP_TIMEOUT": "60",
+    # Its quick way to decode a whole PNG gives whatever was in memory, and no error, for a file that ends too early
+    # (GDAL 3.10); libpng says what is missing.
+    "GDAL_PNG_WHOLE_IMAGE_OPTIM": "NO",
     # rasterio reports errors as exceptions; GDAL's own lines on stderr would say the same twice.
     "CPL_LOG": os.devnull,
 }
