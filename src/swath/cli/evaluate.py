@@ -81,11 +81,11 @@ def evaluate(
         return
     from swath.cli.predict import settled
     from swath.models.registry import load
-    from swath.predict.skills import is_fitted
+    from swath.predict.skills import is_fitted, task_of_fitted
     from swath.train.evaluate import evaluate as run
 
     loaded = model if is_fitted(model) else load(model)
-    tasks = {"change"} if isinstance(loaded, str) else {card.task for card in loaded.cards}
+    tasks = {task_of_fitted(loaded)} if isinstance(loaded, str) else {card.task for card in loaded.cards}
     only = next(iter(tasks)) if len(tasks) == 1 else None
     read_as = (task or only, layout, classes, ignore, label_field, sensor, bands)
     data = open_data(folder, *read_as, coregister=coregister, dates=dates, buffer=buffer)

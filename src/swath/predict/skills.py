@@ -27,6 +27,11 @@ def is_fitted(model: Model | str | Path) -> bool:
     return name in registry.names() and registry.find(name).fitted
 
 
+def task_of_fitted(name: str) -> str:
+    """What a method is for that is fitted to each scene."""
+    return registry.find(name).tasks[0]
+
+
 def refuse_pretrained(model: Model) -> None:
     """Say what to do with a model that has learnt from images alone.
 

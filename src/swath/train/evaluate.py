@@ -20,9 +20,9 @@ from swath.data import open as open_data
 from swath.errors import MatchError, SwathError, TrainError
 from swath.models.model import Model
 from swath.models.registry import load
-from swath.predict.skills import fitting_skill, is_fitted, meant, refuse_pretrained
+from swath.predict.skills import fitting_skill, is_fitted, meant, refuse_pretrained, task_of_fitted
 from swath.scene.write.atomic import check_target
-from swath.tasks import trained_task
+from swath.tasks import TrainedTask, trained_task
 from swath.tasks.figure import Case
 from swath.tasks.metrics import Metrics
 from swath.train.evaluation.classes import ClassMatch, matched_classes
@@ -31,6 +31,7 @@ from swath.train.evaluation.fields import Fields
 from swath.train.evaluation.intervals import intervals, single_classes, units
 from swath.train.evaluation.parts import part_of
 from swath.train.evaluation.report import Evaluation, SceneResult, about_draws
+from swath.train.evaluation.units import about_units, card_by_class, units_of
 from swath.train.evaluation.worst import Worst
 
 __all__ = ["Evaluation", "evaluate"]
@@ -98,30 +99,37 @@ def evaluate(
     method: str | None = None
     if is_fitted(model):
         method = str(model)
-        dataset = _opened(data, task or "change", open_with)
+        dataset = _opened(data, task or task_of_fitted(method), open_with)
         model = _of_some_scene(method, dataset, settle)
     else:
         model = model if isinstance(model, Model) else load(os.fspath(model))
         refuse_pretrained(model)
         only = model.task if len({card.task for card in model.cards}) == 1 else None
         dataset = _opened(data, task or only, open_with)
-    model, classes = _skill(model, dataset, match_classes, settle)
+    classes: ClassMatch | None
+    if nameless := units_of(model, dataset, match_classes, anew=method is not None):
+        classes, task_of = nameless
+    else:
+        model, classes = _skill(model, dataset, match_classes, settle)
+        task_of = trained_task(model.card)
     if "threshold" in settle:
         output = model.card.output.model_dump() | {"threshold": settle["threshold"]}
         model = model.with_card(output=output)
     part, words = part_of(dataset, split, split_file, model)
-    if fields is not None and model.card.output.kind not in ("classes", "binary"):
-        raise TrainError(f"fields= is for classes of pixels, and {model.card.name} gives {model.card.output.kind}")
+    if fields is not None and (nameless or model.card.output.kind not in ("classes", "binary")):
+        gives = "units without names" if nameless else model.card.output.kind
+        raise TrainError(f"fields= is for classes of pixels, and {model.card.name} gives {gives}")
     options = {"precision": "float32", "fields": None if fields is None else Fields(os.fspath(fields))} | settle
-    counted, cases, notes = _count(part, model, method, classes, options, worst, progress)
+    counted, cases, notes = _count(part, model, method, task_of, classes, options, worst, progress)
     every = [one.metrics for one in counted]
     pooled = pooled_of(every)
     of_fields = [one.fields for one in counted if one.fields is not None]
     fitted = [] if method is None else [f"{method} was fitted to each scene by itself, without its labels"]
     places = [one.place for one in counted]
+    notes += about_units(every)
     said = [*fitted, *dataset.notes, *(classes.notes if classes else ()), *notes, *about_draws(places, part.placing)]
     found = Evaluation(
-        card=model.card,
+        card=card_by_class(model.card, dataset.classes) if nameless else model.card,
         weights=model.hash if method is None else "",
         data=f"{dataset.name} {split}" if split != "all" else dataset.name,
         split=words,
@@ -210,13 +218,13 @@ def _count(
     dataset: Dataset,
     model: Model,
     method: str | None,
+    task: TrainedTask,
     classes: ClassMatch | None,
     options: Mapping[str, Any],
     worst: int,
     progress: Callable[[int, int], None] | None,
 ) -> tuple[list[SceneResult], list[Case], list[str]]:
     """Every scene, the worst of them, and what must be said."""
-    task = trained_task(model.card)
     results: list[SceneResult] = []
     cases = Worst(worst)
     notes: dict[str, None] = {}

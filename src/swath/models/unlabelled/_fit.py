@@ -25,6 +25,11 @@ _COLOURS = (
 )  # fmt: skip
 
 
+def unit_name(number: int) -> str:
+    """What the unit of a number, from 1 on, is called until a person names it."""
+    return f"unit {number}"
+
+
 def fit_units(name: str, scene: Scene, **config: Any) -> Model:
     """A model for a scene, fitted to all of it in flat memory, without labels; see `swath.models.fit`.
 
@@ -43,7 +48,7 @@ def fit_units(name: str, scene: Scene, **config: Any) -> Model:
     notes = network.fit(pixels)
     units = len(network.centres)
     labels = tuple(
-        ClassLabel(value=at + 1, name=f"unit {at + 1}", colour=_COLOURS[at % len(_COLOURS)]) for at in range(units)
+        ClassLabel(value=at + 1, name=unit_name(at + 1), colour=_COLOURS[at % len(_COLOURS)]) for at in range(units)
     )
     if "features" in config or name.startswith("pca"):
         config["features"] = network.features.count

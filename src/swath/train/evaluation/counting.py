@@ -25,6 +25,7 @@ from swath.sensors import Band
 from swath.tasks import TrainedTask
 from swath.tasks.classmap import decided
 from swath.tasks.metrics import Metrics
+from swath.tasks.metrics_of_units import UnitMetrics
 from swath.tasks.task import MAIN
 from swath.train.evaluation.classes import ClassMatch
 from swath.train.evaluation.fields import Fields
@@ -122,7 +123,8 @@ def count_scene(
     by_field = None if voted is None else task.metrics(card)
     if voted is not None and by_field is not None:
         voted.count(by_field)
-    return Counted(metrics, labelled, answered, small.label, small.answer, 1, notes, by_field)
+    answer = metrics.named_units(small.answer) if isinstance(metrics, UnitMetrics) else small.answer
+    return Counted(metrics, labelled, answered, small.label, answer, 1, notes, by_field)
 
 
 def _map_of(dataset: Dataset, item: Item, given: Input) -> Scene:

@@ -20,6 +20,7 @@ from swath.scene.words import percent
 from swath.scene.write.atomic import atomic_path, writing
 from swath.tasks.figure import Case, figure
 from swath.tasks.metrics import ClassMetrics, Metrics
+from swath.tasks.metrics_of_units import UnitMetrics
 from swath.train.evaluation.intervals import FEW
 
 if TYPE_CHECKING:
@@ -37,6 +38,9 @@ WORDS = {
     "accuracy": "overall accuracy",
     "kappa": "kappa",
     "ece": "calibration error",
+    "purity": "purity",
+    "ari": "adjusted Rand index",
+    "nmi": "normalised mutual information",
     "sek": "separated kappa",
     "scd_score": "0.3 mIoU + 0.7 SeK",
     "fscd": "F1 of changed classes",
@@ -284,6 +288,8 @@ class Evaluation:
         """Counts of classes, what they are called, and what stands before the names of their scores."""
         if isinstance(self.metrics, ClassMetrics):
             return [("", self.metrics, "")]
+        if isinstance(self.metrics, UnitMetrics):
+            return [("", self.metrics.classes, "")]
         parts = [(key, getattr(self.metrics, key, None)) for key in ("change", "classes")]
         return [(f"{key}: ", one, f"{key}/") for key, one in parts if isinstance(one, ClassMetrics)]
 
