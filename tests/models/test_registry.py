@@ -74,9 +74,9 @@ def test_encoder_weights_from_a_local_file_are_taken_once(card: Card, tmp_path: 
     path = model.save(tmp_path / "a.swath")
     (tmp_path / "resnet18.pth").unlink()
     assert load(path).hash == model.hash
-    torch.save({**state, "conv1.weight": torch.ones(64, 3, 7, 7)}, tmp_path / "rgb.pth")
-    with pytest.raises(CardError, match=r"conv1\.weight \(64, 3, 7, 7\) not \(64, 4, 7, 7\)"):
-        build("unet", card, encoder="resnet18", encoder_weights=str(tmp_path / "rgb.pth"))
+    torch.save({**state, "conv1.weight": torch.ones(64, 5, 7, 7)}, tmp_path / "five.pth")
+    with pytest.raises(CardError, match=r"conv1\.weight \(64, 5, 7, 7\) not \(64, 4, 7, 7\)"):
+        build("unet", card, encoder="resnet18", encoder_weights=str(tmp_path / "five.pth"))
 
 
 def test_official_weights_load_strictly(card: Card) -> None:

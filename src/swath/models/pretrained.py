@@ -5,11 +5,15 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-from torch import nn
+from torch import Tensor, nn
 
 from swath.errors import CardError
-from swath.models.strict import load_strict
+from swath.models.needs import CardBand
+from swath.models.strict import by_wavelength, load_strict
 from swath.models.weights import StateDict, read_state
+
+RGB = {"red": (620.0, 665.0, 690.0), "green": (530.0, 560.0, 590.0), "blue": (450.0, 490.0, 510.0)}
+"""Light in nm for which published encoders were made, in their order."""
 
 
 def load_torchvision(
@@ -82,3 +86,31 @@ def timm_weights(name: str, source: str) -> StateDict:
         return dict(timm.create_model(f"{name}.{source}", pretrained=True).state_dict())
     except OSError as error:
         raise CardError(f"the hub that has {name}.{source} cannot be reached ({error}); name a local file") from error
+
+
+def for_bands(filters: Tensor, name: str, count: int, wavelengths: Sequence[float | None] | None) -> Tensor:
+    """Filters of a first layer for red, green and blue, `[out, 3, ...]`, made for other bands, `[out, count, ...]`.
+
+    Args:
+        filters: as published.
+        name: of the encoder, for what is said.
+        count: bands, times dates that come one after another along them.
+        wavelengths: centre of each band of a date in nm; where not all of three are known, they are taken to be red,
+            green and blue.
+
+    Raises:
+        CardError: there are other bands, and not all of them have a wavelength.
+    """
+    known = [centre for centre in wavelengths or () if centre is not None]
+    if count == len(RGB) and (not known or len(known) != len(wavelengths or ())):
+        return filters
+    if not known or len(known) != len(wavelengths or ()) or count % len(known):
+        raise CardError(
+            f"the weights of {name} are for red, green and blue, and of the {count} bands not all have a wavelength by "
+            "which its first layer could be made for them; say sensor=, or leave out encoder_weights"
+        )
+    new = [
+        CardBand(name=str(number), wavelength=(centre, centre, centre), units="display")
+        for number, centre in enumerate(known * (count // len(known)))
+    ]
+    return by_wavelength(filters, [CardBand(name=key, wavelength=nm, units="display") for key, nm in RGB.items()], new)

@@ -10,10 +10,11 @@ from __future__ import annotations
 import torch
 
 from swath.models.card import Card
-from swath.models.classify._timm_encoder import RGB, facts, made
+from swath.models.classify._timm_encoder import facts, made
 from swath.models.gives import Output, ReceptiveField
 from swath.models.model import Model
 from swath.models.needs import CardBand, Input, MeanStd, TileRule
+from swath.models.pretrained import RGB
 
 _FULL = 255.0
 

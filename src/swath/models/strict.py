@@ -93,7 +93,8 @@ def load_strict(
         adapted.append(f"{', '.join(left_out)} left out")
     if missing or unexpected or unfit:
         raise CardError(_differences(own, state, missing, unexpected, unfit))
-    network.load_state_dict(ready, strict=True)
+    # Some libraries' encoders have a loading of their own, which knows no `strict`; all names and shapes fit by now.
+    nn.Module.load_state_dict(network, ready, strict=True)
     return LoadReport(matched, tuple(adapted), tuple(kept), tuple(left_out), hash_state(network.state_dict()))
 
 

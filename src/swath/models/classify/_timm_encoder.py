@@ -9,12 +9,8 @@ import timm
 from torch import nn
 
 from swath.errors import CardError
-from swath.models.needs import CardBand
-from swath.models.pretrained import timm_weights
-from swath.models.strict import by_wavelength, load_strict
-
-RGB = {"red": (620.0, 665.0, 690.0), "green": (530.0, 560.0, 590.0), "blue": (450.0, 490.0, 510.0)}
-"""Light in nm for which published encoders were made, in their order."""
+from swath.models.pretrained import for_bands, timm_weights
+from swath.models.strict import load_strict
 
 
 def made(
@@ -53,26 +49,9 @@ def _load(
     """All but the last layer, whose weights stay as the network drew them."""
     last, own = _names(network, "classifier"), network.state_dict()
     state = {key: tensor for key, tensor in timm_weights(name, source).items() if not key.startswith(last)}
-    if in_channels != len(RGB) or (wavelengths is not None and None not in wavelengths):
-        new = _bands(name, in_channels, wavelengths)
-        old = [CardBand(name=colour, wavelength=light, units="display") for colour, light in RGB.items()]
-        for key in [key for key in state if key.startswith(_names(network, "first_conv")) and state[key].ndim > 2]:
-            state[key] = by_wavelength(state[key], old, new)
+    first = [key for key in state if key.startswith(_names(network, "first_conv")) and state[key].ndim > 2]
+    state |= {key: for_bands(state[key], name, in_channels, wavelengths) for key in first}
     load_strict(network, state | {key: tensor for key, tensor in own.items() if key.startswith(last)})
-
-
-def _bands(name: str, count: int, wavelengths: Sequence[float | None] | None) -> list[CardBand]:
-    """The bands of all dates, with their light."""
-    known = [centre for centre in wavelengths or () if centre is not None]
-    if not known or len(known) != len(wavelengths or ()) or count % len(known):
-        raise CardError(
-            f"the weights of {name} are for red, green and blue, and of the {count} bands not all have a wavelength by "
-            "which its first layer could be made for them; say sensor=, or leave out encoder_weights"
-        )
-    return [
-        CardBand(name=str(number), wavelength=(centre, centre, centre), units="display")
-        for number, centre in enumerate(known * (count // len(known)))
-    ]
 
 
 def _names(network: nn.Module, which: str) -> tuple[str, ...]:

@@ -1,15 +1,16 @@
 """Encoder-decoder networks of segmentation-models-pytorch: sound baselines for every pixel-wise task, in any size.
 
 U-Net (Ronneberger et al. 2015), U-Net++ (Zhou et al. 2018), FPN (Kirillov et al. 2017) and DeepLabV3+ (Chen et al.
-2018) on encoders such as `resnet18` and `mit_b0`. U-Net and U-Net++ have a finite receptive field, so that their
-mosaics can be exact; FPN normalises over the tile and DeepLabV3+ averages it, so theirs are blended.
+2018) on encoders such as `resnet18` and `mit_b0`, or those of timm, `tu-convnext_atto`. U-Net and U-Net++ have a finite
+receptive field, so that their mosaics can be exact; FPN normalises over the tile and DeepLabV3+ averages it, so theirs
+are blended.
 The library: https://github.com/qubvel-org/segmentation_models.pytorch.
 """
 
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
 from swath.errors import CardError
@@ -35,15 +36,18 @@ def _builder(decoder: str) -> Callable[..., nn.Module]:
         encoder: str = "resnet34",
         encoder_weights: str | None = None,
         decoder_options: dict[str, Any] | None = None,
+        wavelengths: Sequence[float | None] | None = None,
     ) -> nn.Module:
         """A network `[B, in_channels, H, W]` -> logits `[B, classes, H, W]`; H and W multiples of the encoder's stride.
 
         Args:
             in_channels: number of bands.
             classes: number of output channels.
-            encoder: a name of the library's encoders.
-            encoder_weights: a local weight file for the encoder; a classifier in it is left out. None: random weights.
+            encoder: a name of the library's encoders, or `tu-` and one of timm's.
+            encoder_weights: a local weight file for the encoder, for one of timm's also the tag of published weights; a
+                classifier in it is left out. They are taken to be for red, green and blue. None: random weights.
             decoder_options: further arguments of the library's class, such as `decoder_channels`.
+            wavelengths: centre of each band in nm, by which the first layer of the weights is made for other bands.
 
         Raises:
             CardError: no such encoder or option, or the weights do not fit.
@@ -62,14 +66,15 @@ def _builder(decoder: str) -> Callable[..., nn.Module]:
             said = " ".join(str(error.args[0] if error.args else error).split())[:300]
             raise CardError(f"{decoder} with encoder {encoder!r} cannot be built: {said}") from error
         if encoder_weights is not None:
-            from swath.models.strict import load_strict
-            from swath.models.weights import read_state
+            from swath.models.segment._smp import load_encoder
 
-            load_strict(network.get_submodule("encoder"), read_state(encoder_weights), adapt=("headless",))
+            load_encoder(network.get_submodule("encoder"), encoder, encoder_weights, in_channels, wavelengths)
         return network
 
     return build
 
 
 for _name, (_decoder, _title, _paper) in _DECODERS.items():
-    register(_name, title=_title, tasks=_TASKS, source=(_paper,), transient=("encoder_weights",))(_builder(_decoder))
+    register(_name, title=_title, tasks=_TASKS, source=(_paper,), transient=("encoder_weights", "wavelengths"))(
+        _builder(_decoder)
+    )
