@@ -19,6 +19,9 @@ from swath.errors import DataError
 from swath.tasks import losses
 from tests.train.making import SAID, SIDE, tiles
 
+from .published_made import Real
+from .published_single_made import africa_fields
+
 
 @pytest.fixture
 def folder(own_data: Path, tmp_path: Path) -> Path:
@@ -36,11 +39,28 @@ def test_weights_of_items_come_from_a_table(folder: Path) -> None:
         data = swath.data.open(folder, task="segmentation", **said, **SAID)
         weights = [data.sample(data[name], np.s_[0:8, 0:8]).weight for name in names[:4]]
         assert [float(one.mean()) for one in weights if one is not None] == [1.0, 0.5, 0.25, 1.0]
-    data = swath.data.open(folder, task="segmentation", quality="catalog.csv:Class", grades={"1": 1}, **SAID)
     with pytest.raises(DataError, match="grades has no '2'"):
-        data.sample(data.items[0])
+        swath.data.open(folder, task="segmentation", quality="catalog.csv:Class", grades={"1": 1}, **SAID)
+    other = pd.DataFrame({"name": ["elsewhere"], "weight": [1.0]})
+    other.to_csv(folder / "other.csv", index=False)
+    with pytest.raises(DataError, match="names none of the 16 items; it has 'elsewhere'"):
+        swath.data.open(folder, task="segmentation", quality="other.csv:weight", **SAID)
     with pytest.raises(DataError, match="say which column"):
         swath.data.open(folder, task="segmentation", quality="catalog.csv", **SAID)
+
+
+def test_a_site_has_the_weight_of_all_its_labels(own_data: Path, tmp_path: Path) -> None:
+    """As the catalogue of African fields has it: a row per label, named by the site alone."""
+    africa_fields(Real(own_data), tmp_path / "africa-fields")
+    sites = [f"GH001234{number}" for number in (0, 1, 1, 2, 2)]
+    frame = pd.DataFrame({"name": sites, "Class": ["1", "4", "4", "2", "4"], "assignment_id": range(5)})
+    frame.to_csv(tmp_path / "catalog.csv", index=False)
+    grades = {"1": 1, "2": 0.75, "4": 0.25}
+    data = swath.data.open(tmp_path / "africa-fields", quality=f"{tmp_path / 'catalog.csv'}:Class", grades=grades)
+    weights = [data.sample(data.items[at], np.s_[0:8, 0:8]).weight for at in (0, 1, 3)]
+    assert [float(one.mean()) for one in weights if one is not None] == [1.0, 0.25, 1.0]
+    with pytest.raises(DataError, match="'gh0012342' has several weights"):
+        data.sample(data.items[2])
 
 
 def test_weights_of_pixels_come_from_rasters_and_polygons(folder: Path, tmp_path: Path) -> None:

@@ -97,6 +97,9 @@ def open_folder(
     if doubles := [one for one, times in Counter(item.name for item in made.items).items() if times > 1]:
         raise DataError(f"{path}: {len(doubles)} names stand for several images ({doubles[0]}); rename one of them")
     items, placing = named_places(made.items)
+    trust = None if quality is None else Quality.of(quality, root, grades)
+    if trust is not None:
+        trust.check(items)
     known = made.published
     return Dataset(
         name=root.resolve().name,
@@ -116,5 +119,5 @@ def open_folder(
         placing=placing,
         published=known,
         before_classes=made.before_classes,
-        quality=None if quality is None else Quality.of(quality, root, grades),
+        quality=trust,
     )

@@ -6,7 +6,7 @@ names what says so; all else weighs 1:
 | `quality=` | weight |
 | --- | --- |
 | `FOLDER` | rasters of weights, named like images or masks and of their size |
-| `TABLE.csv:COLUMN` | of whole items: `name` (or the first column) is the item, its image or its mask |
+| `TABLE.csv:COLUMN` | of whole items: `name` (or the first column) is item, image or mask, or how its name begins |
 | `SHAPES.gpkg:COLUMN` | of the pixels in each polygon |
 | `SERIES.csv:COLUMN` | of each series, where the labels are a table of series |
 
@@ -15,7 +15,7 @@ Columns hold numbers from 0 on, or words or classes of agreement that `grades` g
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -89,8 +89,28 @@ class Quality:
         elif self.source.suffix.casefold() in _SHAPES:
             weights[there] = self._of_shapes(grid, inside)
         else:
-            weights[there] = next((self._table[one] for one in _names(item) if one in self._table), 1.0)
+            weights[there] = self._of_item(item)
         return weights
+
+    def check(self, items: Sequence[Item]) -> None:
+        """See that it says something of some item.
+
+        Raises:
+            DataError: it is a table or a folder that names none of them, or holds what is no weight.
+        """
+        if self.source.is_dir():
+            there = set(self._rasters)
+        elif self.source.suffix.casefold() in _SHAPES or any(self.source in item.images for item in items):
+            return
+        else:
+            there = set(self._table)
+        named = _names if self.source.is_dir() else _named
+        if not any(one in there for item in items for one in named(item)):
+            first, some = items[0], min(there, default="nothing")
+            raise DataError(
+                f"{self.source}: names none of the {len(items)} items; it has {some!r}, and they are called like "
+                f"{first.name!r}, their images like {first.images[0].stem!r}; use such names"
+            )
 
     def _weights(self, values: Any) -> NDArray[np.float32]:
         """Weights of what a column holds; 1 where it holds nothing."""
@@ -129,8 +149,8 @@ class Quality:
         return self._checked(np.where(valid[0], values[0], 1).astype(np.float32))
 
     @cached_property
-    def _table(self) -> Mapping[str, float]:
-        """Weights by item."""
+    def _table(self) -> Mapping[str, Sequence[float]]:
+        """Weights by item; several where rows have the same name."""
         import pandas as pd
 
         try:
@@ -139,8 +159,21 @@ class Quality:
             raise DataError(f"{self.source}: cannot be read as a table: {error}") from error
         column = self._found(frame)
         keys = frame["name" if "name" in frame.columns else frame.columns[0]].astype(str)
-        weights = self._weights(frame[column].tolist())
-        return {Path(key).stem.casefold(): float(one) for key, one in zip(keys, weights, strict=True)}
+        found: dict[str, list[float]] = {}
+        for key, weight in zip(keys, self._weights(frame[column].tolist()), strict=True):
+            found.setdefault(Path(key).stem.casefold(), []).append(float(weight))
+        return found
+
+    def _of_item(self, item: Item) -> float:
+        """The weight of all of an item; 1 where the table does not name it."""
+        key = next((one for one in _named(item) if one in self._table), None)
+        if key is None:
+            return 1.0
+        weights = sorted(set(self._table[key]))
+        if len(weights) > 1:
+            told = ", ".join(f"{one:g}" for one in weights)
+            raise DataError(f"{self.source}: {key!r} has several weights ({told}); give {item.name} a name of its own")
+        return weights[0]
 
     def _found(self, frame: pd.DataFrame | gpd.GeoDataFrame) -> str:
         if self.column not in frame.columns:
@@ -187,3 +220,12 @@ def _names(item: Item) -> list[str]:
     """What a table or a raster may call an item."""
     files = (*item.images, *(item.label.files if item.label is not None else ()))
     return [item.name.casefold(), Path(item.name).name.casefold(), *(path.stem.casefold() for path in files)]
+
+
+def _named(item: Item) -> Iterator[str]:
+    """The same, then the words that each begins with: a site of which there are several images or labels."""
+    names = _names(item)
+    yield from names
+    for name in names:
+        cuts = [at for at, letter in enumerate(name) if letter in "_-/"]
+        yield from (name[:at] for at in reversed(cuts) if at)
