@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
@@ -16,10 +17,14 @@ class Opening:
     Attributes:
         sources: of it, one per date where it has several.
         dates: of these; None: they are not known.
+        sensor: where they are by sensor, what each is.
+        bands: likewise the names of its stored bands.
     """
 
     sources: tuple[Any, ...]
     dates: tuple[str, ...] | None = None
+    sensor: Mapping[str, str] | None = None
+    bands: Mapping[str, tuple[str, ...]] | None = None
 
 
 class Inside(Protocol):

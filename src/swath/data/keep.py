@@ -174,9 +174,13 @@ def opened(item: Item, sensor: Any, bands: Any, dates: Any = None) -> Scene:
         DataError: the dates of a place have other bands.
     """
     from swath.scene.open import open_scene
+    from swath.scene.open_several import chosen
 
     if item.within is not None:
         inner = item.within.opening(item.images[0])
+        if inner.bands is not None:
+            told = inner.sensor if sensor is None else sensor
+            return chosen(open_scene(*inner.sources, sensor=told, bands=inner.bands), bands)
         return open_scene(*inner.sources, sensor=sensor, bands=bands, dates=inner.dates)
     paths = [str(path) for path in item.images]
     if item.sensors:

@@ -88,12 +88,12 @@ def _medians(values: NDArray[Any], time: NDArray[np.datetime64], edges: NDArray[
     month = np.searchsorted(edges.astype(time.dtype), time) - 1
     found = np.full((12, *values.shape[1:]), np.nan, dtype=np.float32)
     for at in set(month.tolist()) & set(range(12)):
-        found[at] = _median(values[month == at])
+        found[at] = median_of(values[month == at])
     filled = _filled(found, edges[:12].astype("M8[D]").astype(np.float32))
     return np.where(np.isnan(filled), 0, filled.round().clip(1, 65535)).astype(np.uint16)
 
 
-def _median(values: NDArray[Any]) -> NDArray[np.float32]:
+def median_of(values: NDArray[Any]) -> NDArray[np.float32]:
     """Of `[T, y, x]`, without zeros; NaN where there are only such."""
     ordered = np.sort(np.where(values == 0, np.nan, values.astype(np.float32)), axis=0)  # NaN last
     count = np.isfinite(ordered).sum(axis=0)

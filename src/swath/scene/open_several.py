@@ -35,7 +35,7 @@ def open_several(sources: Sequence[Any], sensor: Any, bands: Any, dates: Any, gr
         if len(sensor) != len(sources) or isinstance(sources[0], Mapping):
             raise OpenError(f"{len(sensor)} sensors for {len(sources)} sources: give one per source, or a mapping each")
         scenes = [open_scene(one, sensor=of, complex=complex) for one, of in zip(sources, sensor, strict=True)]
-        return _chosen(stack(*scenes, grid=grid), bands)
+        return chosen(stack(*scenes, grid=grid), bands)
     if len(sources) != 1 or not isinstance(sources[0], Mapping):
         raise OpenError('sensors by name go with sources by name: swath.open({"s2": PATH, "s1": PATH}, sensor={...})')
     named = {str(name): _as_list(one) for name, one in sources[0].items()}
@@ -52,14 +52,14 @@ def open_several(sources: Sequence[Any], sensor: Any, bands: Any, dates: Any, gr
         open_scene(*paths, complex=complex, **{key: given.get(name) for key, given in told.items()})
         for name, paths in named.items()
     ]
-    return _chosen(stack(*scenes, names=list(named), grid=grid), None if by_name else bands)
+    return chosen(stack(*scenes, names=list(named), grid=grid), None if by_name else bands)
 
 
 def _as_list(source: Any) -> list[Any]:
     return list(source) if isinstance(source, list) else [source]
 
 
-def _chosen(scene: Scene, bands: Any) -> Scene:
+def chosen(scene: Scene, bands: Any) -> Scene:
     """The bands that were asked for of all; those of single sensors were chosen when these were opened."""
     if bands is None:
         return scene

@@ -17,11 +17,23 @@ from swath.models.frozen import Frozen
 from swath.sensors import Band, find_sensor
 
 Role = Literal[
-    "image", "first", "before", "after", "change", "from", "to", "transition", "damage", "month", "classes", "table"
+    "image",
+    "series",
+    "first",
+    "before",
+    "after",
+    "change",
+    "from",
+    "to",
+    "transition",
+    "damage",
+    "month",
+    "classes",
+    "table",
 ]
-"""What a file is: imagery of the only date, of one yet before the first of a pair, of the first or last date, or of a
-month; change as yes and no; classes at the first and last date, or of the image or month; numbers that stand for pairs
-of classes; polygons with levels of damage; a table of all images."""
+"""What a file is: imagery of the only date, series of other sensors beside it, imagery of one date yet before the first
+of a pair, of the first or last date, or of a month; change as yes and no; classes at the first and last date, or of the
+image or month; numbers that stand for pairs of classes; polygons with levels of damage; a table of all images."""
 
 Part = Literal["train", "val", "test"]
 
@@ -65,6 +77,21 @@ class Rows(Frozen):
     """Names of their classes by number."""
 
 
+class SetSensor(Frozen):
+    """One of several sensors of a place: the image, or a series beside it of which the median is taken."""
+
+    sensor: str
+    """As for `swath.open`."""
+    bands: tuple[str, ...]
+    """In the order in which they are stored."""
+    array: str | None = None
+    """Of the series, `[T, band, y, x]`; None: it is the image."""
+    hidden: str | None = None
+    """Array of how likely each pixel is hidden, in percent, `[T, kind, y, x]`; None: all of it counts."""
+    most: float = 100
+    """Percent up to which pixels count, of each kind."""
+
+
 class Arrangement(Frozen):
     """Where files lie, as paths without suffix in which `{word}` stands for a name and `*` for anything but `/`.
 
@@ -91,6 +118,10 @@ class Arrangement(Frozen):
     """Whether an array holds many images, one after another, and that of classes a row of 0 and 1 for each."""
     months: bool = False
     """Whether the arrays of an image are series of a year, one per band, of which the median of each month is taken."""
+    sensors: dict[str, SetSensor] = Field(default_factory=dict)
+    """By name, where a place has an image and a file with series of other sensors."""
+    side: float | None = None
+    """Of the ground that the series cover in m, around the middle of the image."""
     rows: Rows | None = None
     """Where the files are tables of many images."""
     objects: tuple[str, ...] = ()
@@ -142,16 +173,18 @@ class Parted(Frozen):
 
 
 class Table(Frozen):
-    """Columns of a table of all images."""
+    """Columns of a table of all images; or how JSON is read that has, by the file of an image, classes and shares."""
 
     of: str
     """Word whose value names the row."""
-    name: str
+    name: str = ""
     """Column of that value."""
-    labels: str
+    labels: str = ""
     """Column of the classes of an image, as a list of their names."""
-    part: str
-    """Column of the part of a split."""
+    part: str | None = None
+    """Column of the part of a split; None: lists tell it."""
+    above: float = 0
+    """Share above which a class holds, in JSON."""
 
 
 class Published(Frozen):

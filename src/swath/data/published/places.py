@@ -13,10 +13,11 @@ from swath.data.layouts import Stray
 from swath.data.published.facts import Arrangement, Published, Role
 from swath.scene.gather import RASTER_SUFFIXES
 
-_TEXTS = (".json", ".txt", ".csv", ".parquet", ".h5", ".nc", ".taco", ".tortilla")
+_TEXTS = (".json", ".txt", ".lst", ".csv", ".parquet", ".h5", ".nc", ".taco", ".tortilla")
 _LISTED = (*RASTER_SUFFIXES, *_TEXTS)
 _WORDS: Mapping[Role, str] = {
     "image": "image",
+    "series": "series",
     "first": "image of an earlier date",
     "before": "image of the first date",
     "after": "image of the last date",
@@ -112,6 +113,15 @@ def arranged(listing: Listing, one: Published, *, named: bool) -> Arranged | Non
         if (named or arrangement.tells) and (made := _arranged(listing, one, arrangement, named=named)) is not None:
             return made
     return None
+
+
+def lacking(listing: Listing, one: Published) -> str:
+    """Which files a folder lacks that is said to be of a set, of the arrangement that it is most like."""
+    lacked = [
+        [template for paths in how.files.values() for template in paths if not listing.like(one, template)]
+        for how in one.arrangements
+    ]
+    return ", ".join(min(lacked, key=len)) or "files that belong together"
 
 
 def _arranged(listing: Listing, one: Published, arrangement: Arrangement, *, named: bool) -> Arranged | None:

@@ -2,19 +2,23 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
 from pathlib import Path
 
 from swath.data.cells import columns
 from swath.data.item import ClassIndex, ClassIndexes, Item, Label
 from swath.data.layouts import Asked, Found, Stray
-from swath.data.published.facts import Published, Role
+from swath.data.published.facts import Arrangement, Published, Role
 from swath.data.published.masks import SetMasks, labels_of
+from swath.data.published.medians import Medians
 from swath.data.published.places import Arranged, Place
-from swath.errors import DataError
+from swath.errors import DataError, ReadError
 
 _DATES: tuple[Role, ...] = ("image", "first", "before", "after")
 """Roles of imagery in the order of time."""
+_Rows = dict[str, tuple[Sequence[str], str | None]]
+"""Classes of an image, and its part of a split where the table tells it."""
 
 
 def folders(folder: Path, place: Arranged, asked: Asked) -> Found:
@@ -49,32 +53,62 @@ def table(folder: Path, place: Arranged, asked: Asked) -> Found:
         DataError: it lacks a column, or holds a class that is none of the set's.
     """
     facts = place.one
+    if place.how.sensors and asked.dates is not None:
+        raise DataError(f"{facts.title}: its series are read as the median of each pixel; leave out dates=")
     known = {one.told or one.name: at for at, one in enumerate(facts.classes)}
     items, strays, parts = [], list(place.strays), {}
-    rows: dict[Path, dict[str, tuple[Sequence[str], str]]] = {}
+    rows: dict[Path, _Rows] = {}
     for name, one in place.places.items():
         path = one["table"]
         row = rows.setdefault(path, {}) or _rows(path, facts)
         rows[path] = row
         told = row.get(one.words[facts.table.of]) if facts.table else None
         if told is None:
-            strays += [Stray(file, f"is not in {path.name}") for file in one.imagery(_DATES)]
+            strays += [Stray(file, f"has no class in {path.name}") for file in one.imagery(_DATES)]
             continue
         classes, part = told
         if lacking := [label for label in classes if label not in known]:
             raise DataError(f"{path}: holds the class {lacking[0]!r}, which is none of {facts.title}")
-        items.append(_item(name, one, ClassIndexes(tuple(known[label] for label in classes), len(known), (path,))))
+        label = ClassIndexes(tuple(known[name] for name in classes), len(known), (path,))
+        items.append(_item(name, one, label) if not place.how.sensors else _of_several(name, one, label, place.how))
         if (meant := facts.part(part)) is not None:
             parts[name] = meant
     return Found("classification", labels_of(facts), tuple(items), tuple(strays), parts)
 
 
-def _rows(path: Path, facts: Published) -> dict[str, tuple[Sequence[str], str]]:
+def _rows(path: Path, facts: Published) -> _Rows:
     """Classes and part by the name of an image."""
     if (told := facts.table) is None:
         raise DataError(f"{facts.title}: does not say how its table is to be read")
-    rows = columns(path, [told.name, told.labels, told.part])
-    return {row[told.name]: (tuple(row[told.labels]), row[told.part]) for row in rows}
+    if path.suffix.casefold() == ".json":
+        return _shares(path, told.above)
+    rows = columns(path, [name for name in (told.name, told.labels, told.part) if name is not None])
+    return {row[told.name]: (tuple(row[told.labels]), row[told.part] if told.part else None) for row in rows}
+
+
+def _shares(path: Path, above: float) -> _Rows:
+    """Classes with more than a share, by the name of an image; images without any are left out.
+
+    Raises:
+        ReadError: it is gone, or no JSON.
+        DataError: it has not, by the file of an image, pairs of a class and its share.
+    """
+    try:
+        listed = json.loads(path.read_text(encoding="utf-8"))
+        every = {
+            Path(file).stem: tuple(name for name, share in pairs if share > above) for file, pairs in listed.items()
+        }
+    except (OSError, json.JSONDecodeError) as error:
+        raise ReadError(f"{path}: cannot be read: {error}") from error
+    except (AttributeError, TypeError, ValueError) as error:
+        raise DataError(f"{path}: has not, by the file of an image, pairs of a class and its share") from error
+    return {name: (classes, None) for name, classes in every.items() if classes}
+
+
+def _of_several(name: str, one: Place, label: Label, how: Arrangement) -> Item:
+    """An image with the medians of series beside it."""
+    within = Medians(one["series"], how.sensors, how.side)
+    return Item(name, (one["image"], one["series"]), label, name, within=within)
 
 
 def _item(name: str, one: Place, label: Label) -> Item:
