@@ -24,10 +24,8 @@ def load_encoder(
         CardError: the file cannot be read, the weights do not fit, or a band has no wavelength.
     """
     own = encoder.state_dict()
-    if name.startswith(TIMM):
-        state = _as_features(timm_weights(name.removeprefix(TIMM), source), own)
-    else:
-        state = dict(read_state(source))
+    whole = name.startswith(TIMM)
+    state = dict(_as_features(timm_weights(name.removeprefix(TIMM), source), own) if whole else read_state(source))
     first = next((key for key, tensor in own.items() if tensor.ndim == 4 and tensor.shape[1] == in_channels), None)
     if first is None:
         raise CardError(f"{name} has no first layer that its weights could be made for other bands in; leave them out")
