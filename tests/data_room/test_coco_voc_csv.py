@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from pathlib import Path
 from typing import Any
 from xml.etree import ElementTree as Xml
@@ -94,6 +95,31 @@ def test_coco_says_what_is_odd(shared_data: Path, tmp_path: Path) -> None:
     crowd = boxes_of(data, f"images/{Path(told['images'][first['image_id'] - 1]['file_name']).stem}")
     assert crowd.ignored is not None
     assert crowd.ignored.sum() == 1
+
+
+def test_coco_that_is_damaged_is_told(own_data: Path, tmp_path: Path) -> None:
+    for name in ("2015", "2018"):
+        shutil.copy(own_data / f"paris_{name}.tif", tmp_path)
+    shapes: list[Any] = [
+        {"bbox": [10, 10, 50, 40]},
+        {"bbox": [None, 1, 2, 3]},
+        {"segmentation": [[1, 2, 3, 4, "x", 6]]},
+        {"segmentation": {"counts": [1, 2]}},
+    ]
+    told: dict[str, Any] = {
+        "images": [{"id": number, "file_name": f"paris_{number}.tif"} for number in (2015, 2018)],
+        "categories": [{"id": 1, "name": "court"}],
+        "annotations": ["court", *({"image_id": 2018, "category_id": 1, **one} for one in shapes)],
+    }
+    (tmp_path / "labels.json").write_text(json.dumps(told))
+    data = swath.data.open(tmp_path)
+    assert sum(data.counts(item)[0] for item in data.items if data.counts(item)) == 1
+    assert any(note.startswith("4 annotations have no box") for note in data.notes)
+    for key, lacking in (("images", "id"), ("categories", "name")):
+        broken = {**told, key: [{at: one[at] for at in one if at != lacking} for one in told[key]]}
+        (tmp_path / "labels.json").write_text(json.dumps(broken))
+        with pytest.raises(DataError, match=f"each of its {key} needs id"):
+            swath.data.open(tmp_path)
 
 
 @pytest.mark.parametrize("compressed", [False, True])

@@ -112,7 +112,7 @@ def found_of(
     empty = sum(not one.names for one in here.values())
     said = [*notes, *(f"{times} {what}" for what, times in sorted(odd.items())), *classes.notes]
     if empty:
-        said.append(f"{empty} images bear labels without any object; they are taken as empty")
+        said.append(f"{empty} of {len(here)} images bear labels without any object; they are taken as empty")
     if segment and classes.background is not None:
         said.append(
             "pixels outside all objects bear no label; they are of class 'background': say classes= without it to "

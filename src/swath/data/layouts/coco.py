@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -61,6 +61,9 @@ def read(folder: Path, paths: Sequence[Path], asked: Asked) -> Found | None:
             found = images.named(told, path.parent)
             by_id[image["id"]] = Marked(told, path, found, part=part_of(path, folder))
         for entry in data["annotations"]:
+            if not isinstance(entry, Mapping):
+                odd += 1
+                continue
             target = by_id.get(entry.get("image_id"))
             name = names.get(entry.get("category_id", -1))
             if target is None or name is None:
@@ -80,16 +83,28 @@ def read(folder: Path, paths: Sequence[Path], asked: Asked) -> Found | None:
 
 
 def _load(path: Path) -> Mapping[str, Any] | None:
-    """What a file of this layout holds; None of another one."""
+    """What a file of this layout holds; None of another one.
+
+    Raises:
+        DataError: an image or a category lacks what annotations know it by.
+    """
     with path.open("rb") as handle:
         if not handle.read(_HEAD).lstrip(b"\xef\xbb\xbf \r\n\t").startswith(b"{"):
             return None
     try:
-        data = json.loads(path.read_bytes())
+        data: Mapping[str, Any] = json.loads(path.read_bytes())
     except ValueError:
         return None
     lists = ("images", "annotations", "categories")
-    return data if all(isinstance(data.get(key), list) for key in lists) else None
+    if not all(isinstance(data.get(key), list) for key in lists):
+        return None
+    for key, wanted in (("images", ("id",)), ("categories", ("id", "name"))):
+        for one in data[key]:
+            if not isinstance(one, Mapping) or not all(field in one for field in wanted):
+                raise DataError(
+                    f"{path}: each of its {key} needs {' and '.join(wanted)}, and one is {json.dumps(one)[:60]}"
+                )
+    return data
 
 
 def boxes_of(annotations: Sequence[Mapping[str, Any]], positions: Mapping[int, int], odd: Counter[str]) -> Boxes:
@@ -109,33 +124,42 @@ def boxes_of(annotations: Sequence[Mapping[str, Any]], positions: Mapping[int, i
 
 
 def _add_box(target: Marked, name: str, entry: Mapping[str, Any]) -> bool:
-    box = entry.get("bbox")
-    if not isinstance(box, list) or len(box) != 4:
-        shapes = list(_polygons(entry.get("segmentation")))
+    box = _numbers(entry.get("bbox"))
+    if box is None or len(box) != 4:
+        shapes = _polygons(entry.get("segmentation"))
         if not shapes:
             return False
         target.add(name, shapely.union_all(shapes).bounds, ignored=bool(entry.get("iscrowd")))
         return True
-    x, y, width, height = (float(one) for one in box)
+    x, y, width, height = box
     target.add(name, (x, y, x + width, y + height), ignored=bool(entry.get("iscrowd")))
     return True
 
 
 def _add_outline(target: Marked, name: str, entry: Mapping[str, Any]) -> bool:
-    try:
-        shapes = list(_polygons(entry.get("segmentation")))
-    except DataError:
-        return False
+    shapes = _polygons(entry.get("segmentation"))
     if shapes:
         target.add_polygon(name, shapely.union_all(shapes))
     return bool(shapes)
 
 
-def _polygons(told: Any) -> Iterator[shapely.Geometry]:
-    """The parts of an outline: rings `x, y, x, y, ...`, or run lengths."""
+def _polygons(told: Any) -> list[shapely.Geometry]:
+    """The parts of an outline that can be read: rings `x, y, x, y, ...`, or run lengths."""
     if isinstance(told, Mapping):
-        yield traced(decoded(told))
-    elif isinstance(told, list):
-        for ring in told:
-            if isinstance(ring, list) and len(ring) >= 6 and len(ring) % 2 == 0:
-                yield shapely.make_valid(shapely.Polygon(np.asarray(ring, dtype=np.float64).reshape(-1, 2)))
+        try:
+            return [traced(decoded(told))]
+        except DataError:
+            return []
+    rings = [_numbers(ring) for ring in told] if isinstance(told, list) else []
+    return [
+        shapely.make_valid(shapely.Polygon(np.asarray(ring).reshape(-1, 2)))
+        for ring in rings
+        if ring is not None and len(ring) >= 6 and len(ring) % 2 == 0
+    ]
+
+
+def _numbers(told: Any) -> list[float] | None:
+    """A list of numbers; None of anything else."""
+    if not isinstance(told, list) or not all(isinstance(one, int | float) for one in told):
+        return None
+    return [float(one) for one in told]
