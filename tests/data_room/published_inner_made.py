@@ -19,7 +19,7 @@ from rasterio.io import MemoryFile
 from swath.data.published.facts import published
 
 from .published_made import Real
-from .published_single_made import PARTS, bands, so2sat_lcz42
+from .published_single_made import PARTS, bands, gamus, so2sat_lcz42
 
 
 def so2sat_lcz42_s1s2(real: Real, folder: Path) -> None:
@@ -27,6 +27,10 @@ def so2sat_lcz42_s1s2(real: Real, folder: Path) -> None:
     for path in folder.glob("*.h5"):
         with h5py.File(path, "r+") as file:
             file["sen1"][...] = np.arange(8) - 3.0
+
+
+def gamus_heights(real: Real, folder: Path) -> None:
+    gamus(real, folder)
 
 
 def crowns(real: Real, number: int) -> tuple[NDArray[np.uint8], list[dict[str, Any]]]:

@@ -40,6 +40,7 @@ def test_both_sensors_of_a_patch(folders, real):
     assert image[10:, 0, 0].tolist() == [-3, -2, -1, 0, 1, 2, 3, 4]
     assert data.units == ("reflectance",) * 10 + ("dn",) * 4 + ("linear",) * 2 + ("dn",) * 2
     assert [data.sample(item).target for item in data.items] == [12, 0, 3, 6, 9]
+    assert "units" not in {one.kind for one in swath.data.inspect(data).findings}
 
 
 def test_a_year_of_uneven_dates_is_medians_of_months(folders, real):

@@ -6,6 +6,7 @@ import shutil
 from collections import Counter
 from pathlib import Path
 
+import h5py
 import numpy as np
 import pytest
 from typer.testing import CliRunner
@@ -21,7 +22,14 @@ from . import published_single_made as made
 from .published_made import Real
 
 SINGLE = sorted(name for name, one in published().items() if "change" not in one.task)
-BY_NAME = {"resisc45", "massachusetts-buildings", "massachusetts-roads", "so2sat-lcz42", "so2sat-lcz42-s1s2"}
+BY_NAME = {
+    "resisc45",
+    "massachusetts-buildings",
+    "massachusetts-roads",
+    "so2sat-lcz42",
+    "so2sat-lcz42-s1s2",
+    "gamus-heights",
+}
 """Sets that lie like others, so that something must name them."""
 PARTS = {
     "eurosat": {"train": 2, "val": 1, "test": 1},
@@ -47,6 +55,7 @@ PARTS = {
     "kuro-siwo": {"train": 2, "val": 1, "test": 1},
     "agrifieldnet": {},
     "gamus": {"train": 3, "val": 1, "test": 1},
+    "gamus-heights": {"train": 3, "val": 1, "test": 1},
     "africa-fields": {},
     "cloudsen12": {},
     "cloudsen12-plus": {"train": 1, "val": 1, "test": 1},
@@ -66,6 +75,7 @@ BANDS = {
     "so2sat-lcz42": "B02 B03 B04 B05 B06 B07 B08 B8A B11 B12",
     "kuro-siwo": "VV VH",
     "agrifieldnet": " ".join(made.BANDS_12),
+    "gamus-heights": "red green blue height",
     "africa-fields": "blue green red nir",
     "cloudsen12": "B01 B02 B03 B04 B05 B06 B07 B08 B8A B09 B10 B11 B12",
     "cloudsen12-plus": "B01 B02 B03 B04 B05 B06 B07 B08 B8A B09 B10 B11 B12",
@@ -248,6 +258,23 @@ def test_masks_in_files_of_arrays(folders, real):
     np.testing.assert_array_equal(beyond[8:, :4], real.land(1, 1)[:8, 60:].astype(int) - 1)
     assert (beyond[:8] == IGNORE).all()
     assert (beyond[:, 4:] == IGNORE).all()
+
+
+def test_heights_beside_images_are_a_band_in_metres(folders, real, tmp_path):
+    data = swath.data.open(folders["gamus-heights"])
+    assert data.units == ("display",) * 3 + ("metre",)
+    image = data.sample(data["train/JAX_1"]).image[0]
+    np.testing.assert_array_equal(image[:3], real.picture(1, 1))
+    np.testing.assert_array_equal(image[3], real.land(1, 1))
+    folder = tmp_path / "mine"
+    shutil.copytree(folders["gamus-heights"], folder)
+    (folder / "heights/train/JAX_1_AGL.h5").unlink()
+    with h5py.File(folder / "heights/train/JAX_0_AGL.h5", "w") as file:
+        file["data"] = np.zeros((8, 8), np.float32)
+    data = swath.data.open(folder, layout="gamus-heights")
+    assert len(data) == 4
+    with pytest.raises(DataError, match=r"JAX_0_AGL\.h5: has another size than JAX_0_IMG\.h5"):
+        data.sample(data["train/JAX_0"])
 
 
 def test_bands_keep_their_wavelengths_where_their_numbers_are_stretched(folders):

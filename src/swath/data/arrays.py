@@ -41,6 +41,32 @@ class Within:
         return Opening(((values, GeoBox(values.shape[1:], Affine.identity(), None)),))
 
 
+@dataclass(frozen=True)
+class Joined:
+    """An image whose further bands lie in files beside it; see `Inside`.
+
+    Attributes:
+        keys: names that the arrays of all of them may have.
+        others: the files beside it, in the order of their bands.
+    """
+
+    keys: tuple[str, ...]
+    others: tuple[Path, ...]
+
+    def layers(self, path: Path) -> NDArray[Any]:
+        """See `Inside.layers`; float32 where types differ."""
+        parts = [Within(self.keys).layers(one) for one in (path, *self.others)]
+        for other, part in zip(self.others, parts[1:], strict=True):
+            if part.shape[1:] != parts[0].shape[1:]:
+                raise DataError(f"{other}: has another size than {path.name}; get the files again")
+        return np.concatenate(parts)
+
+    def opening(self, path: Path) -> Opening:
+        """See `Inside.opening`."""
+        values = self.layers(path)
+        return Opening(((values, GeoBox(values.shape[1:], Affine.identity(), None)),))
+
+
 def read_array(path: Path, keys: Sequence[str], index: int | None = None) -> NDArray[Any]:
     """The first of these arrays that a file has, whole or at a place along its first axis.
 

@@ -219,7 +219,8 @@ def _pixels(data: Dataset, facts: Sequence[ItemFacts]) -> Iterator[Finding]:
     systems = Counter(one.crs for one in facts)
     if len(systems) > 1:
         yield Finding("crs-mix", f"{len(systems)} coordinate systems", "each image is read in its own; none is warped")
-    if any("dn" in one.units for one in facts):
+    known = data.published is not None and bool(data.published.bands)
+    if not known and any("dn" in one.units for one in facts):
         what = "nothing says what light the bands hold and in what units"
         yield Finding("units", what, "read as plain numbers; sensor= says it, such as sensor='sentinel-2-l2a'")
     if len({one.dtypes for one in facts}) > 1:

@@ -7,6 +7,7 @@ little as it can; it gives None where the folder is not arranged its way.
 from __future__ import annotations
 
 import pkgutil
+import re
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from functools import partial
@@ -102,6 +103,8 @@ def recognise(folder: Path, asked: Asked) -> tuple[str, Found]:
                 continue
             if made is not None and (asked.task is None or made.task == asked.task):
                 found[name] = made
+        if len(found) > 1:
+            found = _called(folder, found) or found
         if len(found) == 1:
             return next(iter(found.items()))
         if found:
@@ -144,6 +147,13 @@ def _of_sets(folder: Path, asked: Asked) -> _Readers:
 
     files = Listing(folder)
     return {name: partial(read, folder, asked, files, published()[name]) for name in names}
+
+
+def _called(folder: Path, found: Mapping[str, Found]) -> dict[str, Found]:
+    """Those that are published sets by whose name the folder is called."""
+    name = folder.absolute().name
+    sets = {key: published()[key] for key in found if key in published()}
+    return {key: found[key] for key, one in sets.items() if re.search(one.known_as, name, re.IGNORECASE)}
 
 
 def listing(words: Iterable[str], most: int = 12) -> str:

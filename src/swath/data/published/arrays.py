@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from swath.data.arrays import Within, read_array
+from swath.data.arrays import Joined, Within, read_array
 from swath.data.inner_mask import InnerMask
 from swath.data.inside import Inside
 from swath.data.item import ClassIndex, Item
@@ -21,10 +21,11 @@ def masks(folder: Path, place: Arranged, asked: Asked) -> Found:
     arrays = place.how.arrays
     mask, coding = Within(arrays["classes"]), coding_of(place.one, asked)
     image = _months(place, asked) if place.how.months else Within(arrays["image"])
-    items = [
-        Item(name, (one["image"],), InnerMask(one["classes"], mask, coding), name, within=image)
-        for name, one in place.places.items()
-    ]
+    items = []
+    for name, one in place.places.items():
+        first, *others = one.all("image")
+        within = Joined(arrays["image"], tuple(others)) if others else image
+        items.append(Item(name, (first,), InnerMask(one["classes"], mask, coding), name, within=within))
     return Found("segmentation", labels_of(place.one), tuple(items), place.strays)
 
 
