@@ -8,7 +8,8 @@ from typing import Any, cast
 import pytest
 import torch
 
-from swath.models import Card, CardBand, DatesRule, Input, Model, Output, find
+from swath.errors import CardError
+from swath.models import Card, CardBand, DatesRule, Input, Model, Output, find, load_official
 from swath.models.change._mapformer import Head, MapFormer
 from swath.tasks.losses import of_classes
 
@@ -47,6 +48,24 @@ def test_the_head_is_of_the_releases_size() -> None:
         head = cast(MapFormer, find("mapformer").build()).head
     count = sum(p.numel() for name, p in head.named_parameters() if not name.startswith("contrastive"))
     assert count == 8_885_634
+
+
+def test_weights_go_by_the_names_of_the_release(network: MapFormer) -> None:
+    names = {"encoder.": "state_dict.backbone.backbone.", "head.": "state_dict.decode_head.bc_head."}
+    own = network.state_dict()
+    state = {
+        theirs + key.removeprefix(here): own[key]
+        for here, theirs in names.items()
+        for key in own
+        if key.startswith(here)
+    }
+    assert len(state) == len(own)
+    aside = {"state_dict.decode_head.sem_head.conv_seg.bias": torch.zeros(6)}
+    loaded = load_official("mapformer", {**state, **aside}, prefix="state_dict.", **SMALL).state_dict()
+    assert all(torch.equal(loaded[key], own[key]) for key in own)
+    del state["state_dict.decode_head.bc_head.conv_seg.bias"]
+    with pytest.raises(CardError, match=r"1 missing \(head.conv_seg.bias"):
+        load_official("mapformer", state, prefix="state_dict.", **SMALL)
 
 
 def test_the_map_and_the_order_of_dates_count(network: MapFormer) -> None:

@@ -9,7 +9,7 @@ import pytest
 import torch
 
 from swath.errors import CardError
-from swath.models import find
+from swath.models import find, load_official
 from swath.models.change._rsbuilding import Decoder, RSBuilding
 from swath.nn.sam_vit import SamViT
 from swath.tasks.semantic_change import SemanticChange
@@ -32,6 +32,19 @@ def test_the_decoder_is_that_of_the_release(shared_data: Path, released: bool, t
     decoder = case.module(Decoder(32, 1, 256, released=released))
     with torch.inference_mode():
         case.compare(torch.cat(decoder(*case.inputs("x")), 1), tolerance=tolerance)
+
+
+def test_both_parts_load_by_the_names_of_the_release(shared_data: Path) -> None:
+    encoder, decoder = (Case.beside(shared_data, f"rsbuilding_{part}") for part in ("encoder", "decoder"))
+    shape = {"width": 32, "depth": 3, "heads": 4, "whole": (1,), "window": 3, "image_size": 80, "decoder_width": 256}
+    own = cast(RSBuilding, find("rsbuilding").build(**shape))
+    state = {f"backbone.{key}": one for key, one in encoder.state(own.backbone).items()}
+    state |= {f"decode_head.{key}": one for key, one in decoder.state(own.decode_head).items()}
+    checkpoint = {f"state_dict.{key}": one for key, one in state.items()} | {"meta.epoch": torch.tensor(1)}
+    network = cast(RSBuilding, load_official("rsbuilding", checkpoint, prefix="state_dict.", released=True, **shape))
+    with torch.inference_mode():
+        encoder.compare(network.backbone(*encoder.inputs("image")))
+        decoder.compare(torch.cat(network.decode_head(*decoder.inputs("x")), 1))
 
 
 def test_sizes_have_the_names_of_the_release() -> None:

@@ -203,7 +203,7 @@ class Product:
         return class_areas(self.grid, self.files[MAIN], self.blocks())
 
     def transitions(self) -> pd.DataFrame:
-        """Area in ha that went from one class (rows) to another (columns); what is unchanged is on the diagonal.
+        """Area in ha that went from one class (rows) to another (columns); what kept its class is on the diagonal.
 
         Where dates were compared two by two, rows are told apart by the pair besides.
 

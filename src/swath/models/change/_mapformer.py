@@ -155,7 +155,8 @@ class MapFormer(nn.Module):
         self.head = Head(stages[0], classes, map_classes, mixtures, width, map_width, dropout)
 
     def from_release(self, state: StateDict) -> StateDict:
-        """The release's names are others."""
+        """The release's names are others, and it may tell the classes of the second date, which is left out here."""
+        state = {key: one for key, one in state.items() if not key.startswith("decode_head.sem_head.")}
         names = {"backbone.backbone.": "encoder.", "decode_head.bc_head.": "head."}
         for release, own in names.items():
             state = {own + key.removeprefix(release) if key.startswith(release) else key: state[key] for key in state}
