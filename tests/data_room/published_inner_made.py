@@ -12,6 +12,7 @@ import h5py
 import numpy as np
 import pyarrow
 import pyarrow.parquet
+import rasterio
 from affine import Affine
 from numpy.typing import NDArray
 from rasterio.io import MemoryFile
@@ -160,3 +161,34 @@ def sen4agrinet(real: Real, folder: Path) -> None:
         files[part].append({"file_name": path.name})
     for part, told in files.items():
         (folder / "coco_files" / f"scenario_1_coco_{part}.json").write_text(json.dumps({"images": told}))
+
+
+def treesatai_ts(real: Real, folder: Path) -> None:
+    files: dict[str, list[str]] = {"train": [], "val": [], "test": []}
+    shares = ([["Fagus", 0.7], ["Quercus", 0.2]], [["Picea", 0.93], ["Pinus", 0.07]], [["Cleared", 1.0]])
+    for number, part in enumerate(PARTS):
+        name = f"Fagus_sylvatica_{number}_{1000 + number}_WEFL_NLF"
+        light = real.bands(number, 1)
+        seen = light[[3, 1, 0, 2], :38, :38].repeat(8, axis=1).repeat(8, axis=2)
+        path = folder / "aerial" / f"{name}.tif"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        placed = {"crs": "EPSG:25832", "transform": Affine(0.2, 0, 565_642 + 1000 * number, 0, -0.2, 5_770_980)}
+        with rasterio.open(path, "w", driver="GTiff", width=304, height=304, count=4, dtype="uint8", **placed) as image:
+            image.write(np.clip(seen / 16, 0, 255).astype(np.uint8))
+        (folder / "sentinel-ts").mkdir(exist_ok=True)
+        with h5py.File(folder / "sentinel-ts" / f"{name}_2018.h5", "w") as file:
+            times = 3 + number
+            file["sen-2-data"] = np.stack([light[np.arange(10) % 4, at : at + 6, :6] for at in range(times)]) * 1.0
+            file["sen-2-masks"] = np.zeros((times, 2, 6, 6), np.float32)
+            file["sen-2-products"] = [f"S2A_MSIL2A_2018010{at}T103421_N0206_R108_T32UNC_0" for at in range(times)]
+            for orbit in ("asc", "des"):
+                file[f"sen-1-{orbit}-data"] = light[None, :2, :6, :6].repeat(2, axis=0) / 10_000
+                file[f"sen-1-{orbit}-products"] = [f"S1A_IW_GRDH_1SDV_2018010{at}T170841_0" for at in range(2)]
+        files[part].append(f"{name}.tif")
+    every = [name for own in files.values() for name in own]
+    (folder / "labels").mkdir()
+    told = {name: shares[at % 3] for at, name in enumerate(every)}
+    (folder / "labels/TreeSatBA_v9_60m_multi_labels.json").write_text(json.dumps(told))
+    (folder / "split").mkdir()
+    for part, names in files.items():
+        (folder / "split" / f"{part}_filenames.lst").write_text("\n".join(names) + "\n")

@@ -63,6 +63,7 @@ PARTS = {
     "farmseg-vl": {"train": 3, "val": 1, "test": 1},
     "oam-tcd": {"train": 3, "test": 1},
     "sen4agrinet": {"train": 2, "val": 1, "test": 1},
+    "treesatai-ts": {"train": 3, "val": 1, "test": 1},
 }
 BANDS = {
     "eurosat": "B01 B02 B03 B04 B05 B06 B07 B08 B09 B10 B11 B12 B8A",
@@ -82,6 +83,8 @@ BANDS = {
     "sen4agrinet": "B01 B02 B03 B04 B05 B06 B07 B08 B8A B09 B10 B11 B12",
     "so2sat-lcz42-s1s2": "B02 B03 B04 B05 B06 B07 B08 B8A B11 B12 VH_real VH_imaginary VV_real VV_imaginary VH VV "
     "covariance_real covariance_imaginary",
+    "treesatai-ts": "nir green blue red B02 B03 B04 B05 B06 B07 B08 B8A B11 B12 s1_asc_VV s1_asc_VH "
+    "s1_des_VV s1_des_VH",
 }
 
 

@@ -16,21 +16,9 @@ from swath.models.card import Task
 from swath.models.frozen import Frozen
 from swath.sensors import Band, find_sensor
 
-Role = Literal[
-    "image",
-    "series",
-    "first",
-    "before",
-    "after",
-    "change",
-    "from",
-    "to",
-    "transition",
-    "damage",
-    "month",
-    "classes",
-    "table",
-]
+Imagery = Literal["image", "series", "first", "before", "after", "month"]
+Labels = Literal["change", "from", "to", "transition", "damage", "classes", "table"]
+Role = Imagery | Labels
 """What a file is: imagery of the only date, series of other sensors beside it, imagery of one date yet before the first
 of a pair, of the first or last date, or of a month; change as yes and no; classes at the first and last date, or of the
 image or month; numbers that stand for pairs of classes; polygons with levels of damage; a table of all images."""
