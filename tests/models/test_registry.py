@@ -36,6 +36,13 @@ def test_names_can_be_chosen_by_task() -> None:
     assert "unet" not in names(weights=True)
 
 
+@pytest.mark.parametrize("name", ["lenet", "fsgnet", "mapformer", "mambascd-small", "mambabda", "rsbuilding-vit-l"])
+def test_what_could_not_be_checked_is_told(name: str) -> None:
+    assert f"  unchecked  {find(name).unchecked}" in describe(name).splitlines()
+    assert "release" in find(name).unchecked
+    assert "unchecked" not in describe("mambabcd")
+
+
 def test_unknown_names_and_arguments(card: Card, tmp_path: Path) -> None:
     with pytest.raises(CardError, match=r"no network is called 'unett', and no file either; did you mean unet"):
         load("unett")

@@ -77,6 +77,7 @@ def test_levels_of_damage_reach_the_shapes(folders: Path, scene: swath.Scene, tm
     made = swath.train(folders / "damage", task="change", classes=LEVELS, out=tmp_path / "a.swath", steps=2, **said)
     model = swath.load(str(made.model))
     assert [one.name for one in model.card.output.classes] == LEVELS
+    assert any(note.startswith("MambaBDA (ChangeMamba): of the release") for note in model.card.notes)
     assert model.network.get_parameter("main_clf.weight").shape[0] == len(LEVELS)
     product = swath.predict(scene, model, precision="float32")
     areas = product.areas()

@@ -54,6 +54,8 @@ class Entry:
     """Whether it takes dates on an axis of their own, `[B, T, C, H, W]`, and a number of bands besides."""
     at_once: bool = False
     """Whether it learns from all labelled pixels at once, by a method `learn`, and not step by step."""
+    unchecked: str = ""
+    """What of it could not be held against its release; goes onto the cards of what is trained."""
 
     @property
     def cards(self) -> tuple[Card, ...]:
@@ -96,6 +98,8 @@ class Entry:
             lines.append(f"  source     {', '.join(self.source)}")
         lines.append(f"  arguments  {', '.join(self.arguments)}")
         lines += [f"  {key:<9}  {value}" for key, value in self.config.items()]
+        if self.unchecked:
+            lines.append(f"  unchecked  {self.unchecked}")
         lacks = "  no weights: it is fitted to each scene, without labels" if self.fitted else "  no weights: train it"
         return "\n".join([*lines, _skills(self.cards) if self.weights else lacks])
 
@@ -112,6 +116,7 @@ def register(
     fitted: bool = False,
     series: bool = False,
     at_once: bool = False,
+    unchecked: str = "",
 ) -> Callable[[_B], _B]:
     """Register a builder under `name`, and under `name-SIZE` for each of its sizes.
 
@@ -126,6 +131,7 @@ def register(
         fitted: whether its numbers are found in each scene; see `swath.models.fitted`.
         series: whether dates reach it on an axis of their own.
         at_once: whether it learns by a method `learn`, see `swath.train.at_once`.
+        unchecked: what of it could not be held against its release, in words; empty: nothing.
     """
 
     def decorate(builder: _B) -> _B:
@@ -136,7 +142,10 @@ def register(
             if key in _ENTRIES:
                 raise CardError(f"two networks are registered as {key!r}")
             own = (weights or {}).get(key)
-            _ENTRIES[key] = Entry(key, builder, title, tasks, config, source, transient, own, fitted, series, at_once)
+            kinds = {"fitted": fitted, "series": series, "at_once": at_once}
+            _ENTRIES[key] = Entry(
+                key, builder, title, tasks, config, source, transient, own, unchecked=unchecked, **kinds
+            )
         return builder
 
     return decorate

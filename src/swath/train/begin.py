@@ -59,7 +59,9 @@ def begin(recipe: Recipe, drafts: Sequence[Card]) -> Model:
     if entry.stacks:
         drafts = [_given(card, "channels") for card in drafts]
     network = entry.build(**_from_cards(entry, drafts), **spec.config).eval()  # it is run on empty tiles
-    cards = [_settled(network, card.with_(architecture=entry.title), entry.stacks) for card in drafts]
+    doubts = (f"{entry.title}: {entry.unchecked}",) if entry.unchecked else ()
+    drafts = [card.with_(architecture=entry.title, notes=(*card.notes, *doubts)) for card in drafts]
+    cards = [_settled(network, card, entry.stacks) for card in drafts]
     report = None
     if source is not None and source.card.task == "pretraining":
         cards, report = begin_pretrained(network, cards, source)

@@ -41,6 +41,7 @@ _ENCODERS = {
     tasks=("change",),
     source=("arXiv:2509.06482",),
     transient=("encoder_weights",),
+    unchecked="its attention alone was held against the release; its last layer is a choice of ours",
 )
 def fsgnet(
     in_channels: int = 3,

@@ -31,7 +31,12 @@ if TYPE_CHECKING:
 
 
 @register(
-    "mapformer", title="MapFormer", tasks=("change",), source=("arXiv:2303.17859",), transient=("encoder_weights",)
+    "mapformer",
+    title="MapFormer",
+    tasks=("change",),
+    source=("arXiv:2303.17859",),
+    transient=("encoder_weights",),
+    unchecked="what reads the map and the head were held against the release, the whole network was not",
 )
 def mapformer(
     in_channels: int = 3,
