@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
 import swath
 from swath.errors import SwathWarning, TrainError, WriteError
@@ -76,6 +77,12 @@ def test_curves_split_and_recipe_lie_beside_the_model(trained: TrainReport) -> N
         rows = list(csv.DictReader(file))
     assert [row["step"] for row in rows] == ["2.0", "4.0"]
     assert all(np.isfinite(float(row["loss"])) for row in rows)
+    shown = EventAccumulator(str(trained.folder / "tensorboard")).Reload()
+    assert {*shown.Tags()["scalars"]} == {*rows[0]} - {"step"}
+    for tag in ("loss", "green/iou"):
+        assert [(one.step, one.value) for one in shown.Scalars(tag)] == [
+            (int(float(row["step"])), pytest.approx(float(row[tag]), abs=1e-6)) for row in rows
+        ]
 
 
 def test_the_report_says_places_scores_and_speed(trained: TrainReport) -> None:
@@ -151,9 +158,10 @@ def test_a_loss_that_stays_no_number_ends_with_the_best_so_far(
     out = tmp_path / "mine.swath"
     with (
         pytest.warns(SwathWarning, match="no longer a number"),
-        pytest.raises(TrainError, match="again, at a tenth of the learning rate; the best weights so far"),
+        pytest.raises(TrainError, match="again, at a tenth of the learning rate; the best weights so far") as told,
     ):
         swath.train(folder, out=out, steps=4, **QUICK, **SAID, **SPLIT)
+    assert str(told.value).endswith("a smaller lr= may help")
     assert all(tensor.isfinite().all() for tensor in read_state(out).values())
 
 

@@ -36,6 +36,7 @@ if TYPE_CHECKING:
 
 OF_A_CLASS = ("iou", "f1", "precision", "recall")
 """What a class is scored by."""
+_SMALL = ("rmse", "mae", "bias", "error", "ece")
 
 
 class Metrics(Protocol):
@@ -178,6 +179,11 @@ class ClassMetrics:
             told = {score: float(values[self.interest]) for score, values in of_class.items()}
             return told | {"mean_iou": mean_of(of_class["iou"])} | overall
         return means(of_class) | overall | by_name(of_class, self.names)
+
+
+def is_to_be_small(score: str) -> bool:
+    """Whether less is better of a score by its name, such as `mean_iou`, `mae/height` or `change/ece`."""
+    return score.removeprefix("change/").removeprefix("classes/").partition("/")[0] in _SMALL
 
 
 def nearest(outputs: Tensor, targets: Tensor) -> Tensor:

@@ -25,7 +25,7 @@ from swath.train.cards import draft, scored
 from swath.train.course import Course
 from swath.train.devices import seed
 from swath.train.files import RunFiles
-from swath.train.learner import Skill
+from swath.train.learner import Skill, check_metric
 from swath.train.progress import Moment, Tell
 from swath.train.recipe import Recipe
 from swath.train.sets import open_set
@@ -88,6 +88,7 @@ def fit_at_once(recipe: Recipe, out: str | Path, *, overwrite: bool, tell: Tell 
     files.recipe.write_text(recipe.to_yaml(), encoding="utf-8")
     one.split.save(files.split(one.skill), overwrite=True)
     skill = Skill.of(one, model, recipe)
+    check_metric([skill], recipe.metric)
     course, budget = Course(), Budget.of(recipe, one.statistics.pixels, 1)
 
     def say(what: str) -> None:

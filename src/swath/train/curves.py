@@ -1,28 +1,19 @@
-"""Curves of a run: a table always, for TensorBoard where that is installed, and a picture."""
+"""Curves of a run: a table, for TensorBoard, and a picture."""
 
 from __future__ import annotations
 
 import csv
-from collections.abc import Sequence
-from importlib.util import find_spec
+import struct
+import time
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from swath.scene.write.atomic import atomic_path
 from swath.train.course import Course
-from swath.train.files import RunFiles
 
-if TYPE_CHECKING:
-    from lightning.fabric.loggers.logger import Logger
-
-
-def loggers(files: RunFiles) -> list[Logger]:
-    """Lightning's loggers for what is installed."""
-    if find_spec("tensorboard") is None:
-        return []
-    from lightning.fabric.loggers.tensorboard import TensorBoardLogger
-
-    return [TensorBoardLogger(files.folder, name=files.tensorboard.name, version="")]
+_EVENTS = "events.out.tfevents.swath"
+"""TensorBoard reads files that have the middle word in their names."""
 
 
 def write_table(course: Course, path: Path) -> None:
@@ -32,6 +23,33 @@ def write_table(course: Course, path: Path) -> None:
         writer = csv.DictWriter(file, columns)
         writer.writeheader()
         writer.writerows(course.rows)
+
+
+def write_events(row: Mapping[str, float], folder: Path) -> None:
+    """Add a row to what `tensorboard --logdir` shows.
+
+    The file is one of TFRecord: length and data of each event, either followed by its checksum. It is closed each time,
+    so that a run that dies leaves all it knew, and TensorBoard sees it while the run goes on.
+
+    Args:
+        row: with its `step`.
+        folder: that it is given.
+    """
+    from tensorboardX.proto.event_pb2 import Event
+    from tensorboardX.proto.summary_pb2 import Summary
+    from tensorboardX.record_writer import masked_crc32c
+
+    folder.mkdir(exist_ok=True)
+    path, now = folder / _EVENTS, time.time()
+    values = [Summary.Value(tag=tag, simple_value=value) for tag, value in row.items() if tag != "step"]
+    events = [Event(wall_time=now, step=int(row["step"]), summary=Summary(value=values))]
+    if not path.exists():
+        events.insert(0, Event(wall_time=now, file_version="brain.Event:2"))
+    with path.open("ab") as file:
+        for event in events:
+            data = event.SerializeToString()
+            for part in (struct.pack("<Q", len(data)), data):
+                file.write(part + struct.pack("<I", masked_crc32c(part)))
 
 
 def draw(course: Course, scores: Sequence[str], path: Path) -> None:

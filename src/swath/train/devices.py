@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import random
 from typing import TYPE_CHECKING, Any
 
@@ -9,7 +10,6 @@ import numpy as np
 import torch
 
 from swath.errors import TrainError
-from swath.train.curves import loggers
 from swath.train.files import RunFiles
 from swath.train.recipe import Recipe
 
@@ -29,6 +29,8 @@ def fabric_of(recipe: Recipe, files: RunFiles) -> Fabric:
     from lightning.fabric import Fabric
     from lightning.fabric.utilities.exceptions import MisconfigurationException
 
+    # What it says of itself stands in the report, in our words.
+    logging.getLogger("lightning.fabric").setLevel(logging.WARNING)
     several = recipe.devices == "auto" or recipe.devices > 1
     strategy = recipe.strategy
     if strategy == "auto" and several:
@@ -36,13 +38,7 @@ def fabric_of(recipe: Recipe, files: RunFiles) -> Fabric:
         strategy = "ddp_find_unused_parameters_true"
     precision: Any = "bf16-mixed" if precision_of(recipe) == "bfloat16" else "32-true"
     try:
-        fabric = Fabric(
-            accelerator=recipe.accelerator,
-            devices=recipe.devices,
-            strategy=strategy,
-            precision=precision,
-            loggers=loggers(files),
-        )
+        fabric = Fabric(accelerator=recipe.accelerator, devices=recipe.devices, strategy=strategy, precision=precision)
     except (MisconfigurationException, ValueError, RuntimeError) as error:
         raise TrainError(f"cannot train there: {' '.join(str(error).split())[:200]}") from error
     fabric.launch()

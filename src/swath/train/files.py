@@ -5,12 +5,13 @@
 | `recipe.yaml` | what the run was told |
 | `SKILL.split.json` | which places were learnt from, validated on, kept for tests |
 | `curves.csv`, `curves.png` | loss, rate and scores along the run |
-| `tensorboard/` | the same, where TensorBoard is installed |
+| `tensorboard/` | the same, for `tensorboard --logdir` |
 | `last.ckpt` | what an interrupted run goes on from: weights, their mean, two moments of each; frozen ones once |
 """
 
 from __future__ import annotations
 
+import shutil
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -39,6 +40,8 @@ class RunFiles:
             raise TrainError(f"{files.last} is not there, so there is nothing to go on from; leave out resume=True")
         with writing(files.folder):
             files.folder.mkdir(exist_ok=True)
+            if files.tensorboard.is_dir() and not resume:  # it shows all runs that a folder holds as one
+                shutil.rmtree(files.tensorboard)
         return files
 
     @property

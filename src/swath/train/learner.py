@@ -18,7 +18,7 @@ from swath.models.calling import call_network
 from swath.models.card import Card
 from swath.models.light import centre_nm
 from swath.models.model import Model
-from swath.tasks.metrics import ClassMetrics, arrays, nearest
+from swath.tasks.metrics import ClassMetrics, arrays, is_to_be_small, nearest
 from swath.tasks.task import TrainedTask, trained_task
 from swath.tasks.threshold import YesCounts
 from swath.tasks.weighting import class_weights
@@ -83,10 +83,14 @@ class Skill:
         centres = [centre_nm(band) for band in given.bands]
         told["wavelengths"] = None if None in centres else torch.tensor(centres, dtype=torch.float32)
         told["days"] = self._days(self.one.train[0].name)
-        advice = {"gsd": "say gsd=METRES", "wavelengths": "say sensor='NAME'", "days": "date the images"}
+        advice = {
+            "gsd": "how large a pixel is, and nothing says it; say gsd=, in m on the ground",
+            "wavelengths": "what light the bands hold, and nothing says it; say sensor='NAME'",
+            "days": "the days, and nothing says them; date the images",
+        }
         for key, words in advice.items():
             if key in self.card.takes and told[key] is None:
-                raise TrainError(f"{name}: the network is told {key}, and nothing says them; {words}")
+                raise TrainError(f"{name}: the network is told {words}")
         return {key: value for key, value in told.items() if key in self.card.takes}
 
     def answer(self, network: nn.Module, samples: Sequence[Sample], device: torch.device) -> Any:
@@ -241,11 +245,26 @@ class Skill:
             scores: as `scores` gives them.
             metric: name of one of them; None, or one that this task does not have: the task's headline.
         """
-        name, higher = self.headline
-        value = scores[metric if metric is not None and metric in scores else name]
-        if math.isnan(value):  # nothing was answered that could be right
-            return 0.0 if higher else -math.inf
-        return value if higher else -value
+        return worth(metric if metric is not None and metric in scores else self.headline[0], scores)
+
+
+def worth(score: str, scores: Mapping[str, float]) -> float:
+    """A score by name, turned so that more is better; of a bias its size counts."""
+    value, small = scores[score], is_to_be_small(score)
+    if math.isnan(value):  # nothing was answered that could be right
+        return -math.inf if small else 0.0
+    return -abs(value) if small else value
+
+
+def check_metric(skills: Sequence[Skill], metric: str | None) -> None:
+    """See that a score by which weights are to be chosen is one of any skill.
+
+    Raises:
+        TrainError: it is of none.
+    """
+    there = dict.fromkeys(key for one in skills for key in one.task.metrics(one.card).compute())
+    if metric is not None and metric not in there:
+        raise TrainError(f"metric={metric!r}: no such score is counted here; there are {', '.join(there)}")
 
 
 def _is_sought(card: Card, recipe: Recipe) -> bool:

@@ -25,10 +25,10 @@ from swath.train.average import Average
 from swath.train.batches import Batch, Draw, read_ahead
 from swath.train.budget import Budget, rate
 from swath.train.course import Course
-from swath.train.curves import write_table
+from swath.train.curves import write_events, write_table
 from swath.train.files import RunFiles
 from swath.train.interrupt import Asked, interruptible
-from swath.train.learner import Skill
+from swath.train.learner import Skill, check_metric
 from swath.train.progress import Moment, Tell
 from swath.train.recipe import Recipe
 
@@ -87,10 +87,11 @@ class Loop:
             Why it ended.
 
         Raises:
-            TrainError: it was interrupted, or the loss is no number even at a tenth of the learning rate. The best
-                weights so far are kept.
+            TrainError: the recipe's metric is unknown; or it was interrupted, or the loss is no number even at a tenth
+                of the learning rate, and the best weights so far are kept.
             SwathError: an item cannot be read.
         """
+        check_metric(self.skills, self.recipe.metric)
         if self.course.step == 0:
             self.save()
         with interruptible() as asked:
@@ -99,7 +100,9 @@ class Loop:
                     return self._until_used(asked)
                 except Diverged as error:
                     if self.course.slowed:
-                        raise TrainError(f"{error} again, at a tenth of the learning rate{self._kept()}") from error
+                        raise TrainError(
+                            f"{error} again, at a tenth of the learning rate{self._kept()}; a smaller lr= may help"
+                        ) from error
                     at = self.course.step
                     self.load()
                     self.course.slowed = True
@@ -196,7 +199,7 @@ class Loop:
                 self.improved()
         if self.fabric.is_global_zero:
             write_table(course, self.files.curves)
-        self.fabric.log_dict(row, step=course.step)
+            write_events(row, self.files.tensorboard)
         self.save()
 
     def _as_stored(self) -> AbstractContextManager[None]:
