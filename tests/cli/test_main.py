@@ -100,6 +100,15 @@ def test_a_reader_that_leaves_early_is_no_error(shared_data: Path) -> None:
         ("bands=[swath.Band(name='B04'), ...]", "bands=[swath.Band(name='B04'), ...]"),
         ("pass overwrite=True (`--overwrite`)", "pass --overwrite"),
         ("complex='amplitude'", "--complex amplitude"),
+        ("names: say classes=[...]\n  - more", "names: say --classes A,B,...\n  - more"),
+        ("say classes=['background', 'field'] to tell it", "say --classes background,field to tell it"),
+        ("say classes=['background', 'bare soil']", "say --classes 'background,bare soil'"),
+        ("split otherwise (val=, test=, seed=)", "split otherwise (--val, --test, --seed)"),
+        ("say gsd=METRES", "say --gsd METRES"),
+        ("say gsd=, in m on the ground", "say --gsd, in m on the ground"),
+        ("a smaller lr= may help", "a smaller --lr may help"),
+        ("in a second run, from its file: start=", "in a second run, from its file: --from"),
+        ("metric='iuo': no such score", "--metric iuo: no such score"),
     ],
 )
 def test_advice_is_given_in_the_words_of_the_command_line(library: str, command_line: str) -> None:

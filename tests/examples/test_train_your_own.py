@@ -28,7 +28,8 @@ def run(*arguments: object) -> Any:
 def tiles_to_map(folder: Path, how: list[Any]) -> tuple[str, Path]:
     """From the sixteen tiles to a map of the mosaic between them."""
     labels, model, out = DATA / "kampala_tiles", folder / "mine.swath", folder / "buildings.tif"
-    run("train", labels, "--task", "segmentation", *SAID, "--gsd", 0.15, *how, "-o", model)
+    told = run("train", labels, "--task", "segmentation", *SAID, "--gsd", 0.15, *how, "-o", model)
+    assert "255 is building; taken so; --classes and --ignore say it otherwise" in told
     scores = run("evaluate", model, labels, "--sensor", "drone-rgb", "--gsd", 0.15, "--classes", "background,building")
     run(
         "predict", DATA / "kampala.tif", "--sensor", "drone-rgb", "-m", model, "-o", out, "--vectors", folder / "a.gpkg"

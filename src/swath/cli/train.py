@@ -11,6 +11,7 @@ import typer
 
 from swath.cli.data import Buffer, Classes, Coregister, Gsd, Ignore, LabelField, Layout, Numbered, class_names
 from swath.cli.options import BandNames, SensorName, band_keys, sensors_told, split
+from swath.cli.words import as_options
 from swath.progress import Bar
 
 
@@ -133,7 +134,7 @@ def train(
             **(said | fields_of(more or [])),
         )
     if _first():
-        typer.echo(report.describe())
+        typer.echo(as_options(report.describe()))
 
 
 def _first() -> bool:

@@ -11,19 +11,23 @@ if TYPE_CHECKING:
     from rich.console import RenderableType
     from rich.table import Table
 
-_ONE = re.compile(r"\b(sensor|grid|complex|resampling|gsd|units|stitch|precision|task|layout|by|split|pairs)='([^']*)'")
-_METRES = re.compile(r"\bgsd=([\d.]+)")
+_ONE = re.compile(
+    r"\b(sensor|grid|complex|resampling|gsd|units|stitch|precision|task|layout|by|split|pairs|metric)='([^']*)'"
+)
+_METRES = re.compile(r"\bgsd=(METRES|[\d.]+)")
 _PAIRS = re.compile(r"\bbands=\{([^{}]*)\}")
 _SENSORS = re.compile(r"\bsensor=\{([^{}]*)\}")
 _CLASSES = re.compile(r"\bmatch_classes=\{'([^']*)': '([^']*)'\}, with None for")
 _PLACES = re.compile(r"\bdates=\[(\d{1,3}(?:, \d{1,3})*)\]")
-_SEVERAL = re.compile(r"\b(bands|dates)=\[([^\[\](]*)\]")
+_SEVERAL = re.compile(r"\b(bands|dates|classes)=\[(?!\.\.\.\])([^\[\](]*)\]")
 _INPUTS = re.compile(r"\{'[^']*': \.\.\.(?:, ('[^{}]*))?\}")
 _NAMED = re.compile(r"\bclasses=\{number: name(, \.\.\.)?\}")
 _NUMBERS = re.compile(r"\b(ignore|val|test)=\[?(\d+(?:, \d+)*)\]?")
 _BARE = re.compile(
-    r"\b(classes|ignore|sensor|bands|gsd|layout|label_field|split_file|buffer|overlap)=(\[\.\.\.\])?(?=[ ,;:)]|$)"
+    r"\b(classes|ignore|sensor|bands|gsd|layout|label_field|split_file|buffer|overlap|network|val|test|seed|data|lr)="
+    r"(\[\.\.\.\])?(?=[\s,;:)]|$)"
 )
+_START = re.compile(r"\bstart=(?=[\s,;:)]|$)")
 _PLAIN = re.compile(r"\b(overwrite|resume|coregister)=True(?: \(`--\w+`\))?")
 
 
@@ -35,12 +39,19 @@ def as_options(message: str) -> str:
     message = _CLASSES.sub(lambda m: f"--match-classes '{m[1]}={m[2]}', with nothing behind = for", message)
     message = _PLACES.sub(lambda m: f"--match-dates {m[1].replace(' ', '')}", message)
     message = _ONE.sub(lambda m: f"--{m[1]} {m[2]}", message)
-    message = _SEVERAL.sub(lambda m: f"--{m[1]} " + re.sub(r"[\s']", "", m[2]), message)
+    message = _SEVERAL.sub(lambda m: f"--{m[1]} {_list(m[2])}", message)
     message = _INPUTS.sub(lambda m: re.sub(r"'([^']*)': \.\.\.,?", r"--input \1=PATH", m[1] or ""), message)
     message = _NAMED.sub("--classes NUMBER=NAME,...", message)
     message = _NUMBERS.sub(lambda m: f"--{m[1]} {m[2].replace(' ', '')}", message)
     message = _BARE.sub(lambda m: f"--{m[1].replace('_', '-')}" + (" A,B,..." if m[2] else ""), message)
+    message = _START.sub("--from", message)
     return _PLAIN.sub(lambda m: f"--{m[1]}", message)
+
+
+def _list(names: str) -> str:
+    """`'red', 'bare soil'` as one word of a command line."""
+    plain = re.sub(r"'|(?<=,)\s+", "", names)
+    return f"'{plain}'" if " " in plain else plain
 
 
 def show(*parts: RenderableType) -> None:

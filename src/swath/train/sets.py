@@ -136,7 +136,7 @@ def located(folder: str, data: str | None) -> Path:
         return path
     root = os.path.expandvars(data)
     if "$" in root:
-        raise TrainError(f"data={data!r}: this variable is not set; set it, or say data= (`--data`)")
+        raise TrainError(f"data={data!r}: this variable is not set; set it, or say data=")
     return Path(root).expanduser() / path
 
 
