@@ -69,7 +69,23 @@ def test_what_does_not_fit_is_refused(first: Path, folder: Path, tmp_path: Path)
         swath.train(folder, out=out, network="fpn", **again(first), **SAID, **SPLIT)
     with pytest.raises(CardError, match="no network is called 'unett'"):
         swath.train(folder, out=out, **{**UNET, "network": "unett"}, **SAID, **SPLIT)
+    with pytest.raises(TrainError, match=r"pca-clusters learns nothing from labels.* train one of .*unet,") as refused:
+        swath.train(folder, out=out, **{**UNET, "network": "pca-clusters", "options": {}}, **SAID, **SPLIT)
+    assert "bit," not in str(refused.value), "networks for change are no help"
     with pytest.raises(TrainError, match="take one of"):
         swath.train(
             folder, out=out, **{**UNET, "network": "stsun-nano", "options": {}, "task": "regression"}, **SAID, **SPLIT
         )
+
+
+def test_an_encoder_of_one_size_is_told_apart(own_data: Path, tmp_path: Path) -> None:
+    for at, name in enumerate(("dark", "light")):
+        (tmp_path / "scenes" / name).mkdir(parents=True)
+        for file in sorted((tiles(own_data, tmp_path / name) / "images").glob(f"tile_{at}_*")):
+            file.rename(tmp_path / "scenes" / name / file.name)
+    small = {"encoder": "vit_tiny_patch16_224", "options": {"depth": 1, "embed_dim": 24, "num_heads": 2}}
+    said = {**UNET, "network": "timm", "options": small, "task": "classification", "crop": 32} | SAID
+    with pytest.raises(TrainError, match=r"doesn't match model \(224\).*resize=224"):
+        swath.train(tmp_path / "scenes", out=tmp_path / "m.swath", **said)
+    report = swath.train(tmp_path / "scenes", out=tmp_path / "m.swath", resize=224, **said)
+    assert swath.load(str(report.model)).card.inputs[0].resize == 224

@@ -9,7 +9,7 @@ from typing import Any, Literal
 import torch
 from torch import nn
 
-from swath.errors import TrainError
+from swath.errors import CardError, TrainError
 from swath.models import registry
 from swath.models.calling import channel_count, tile_rule
 from swath.models.card import Card
@@ -46,9 +46,10 @@ def begin(recipe: Recipe, drafts: Sequence[Card]) -> Model:
     if len({card.task == "pretraining" for card in drafts}) > 1:
         raise TrainError("pretraining goes by itself; train what follows in a second run, from its file: start=")
     if entry.fitted:
+        trained = [name for name in registry.names(entry.tasks[0]) if not registry.find(name).fitted]
         raise TrainError(
             f"{entry.name} learns nothing from labels, it is fitted to each scene: swath predict --model {entry.name}; "
-            f"train one of {', '.join(name for name in registry.names('change') if not registry.find(name).fitted)}"
+            f"train one of {', '.join(trained)}"
         )
     for card in drafts:
         if card.task not in entry.tasks:
@@ -147,7 +148,12 @@ def _settled(network: nn.Module, card: Card, stacked: bool) -> Card:
     card = card.with_(takes=takes)
     if "wavelengths" in takes:
         card = with_light(card)
-    rule = tile_rule(network, card)
+    try:
+        rule = tile_rule(network, card)
+    except CardError as error:
+        if not card.output.per_tile or card.inputs[0].resize is not None:
+            raise
+        raise TrainError(f"{error}; a network of one size is given it by resize=, as resize=224") from error
     if card.output.per_tile:  # an answer is of as much ground as it was learnt from
         rule = TileRule(size=rule.multiple * -(-card.tile.size // rule.multiple), multiple=rule.multiple)
     return card.with_(tile=rule)

@@ -107,6 +107,7 @@ def evaluate(
         only = model.task if len({card.task for card in model.cards}) == 1 else None
         dataset = _opened(data, task or only, open_with)
     classes: ClassMatch | None
+    task_of: TrainedTask
     if nameless := units_of(model, dataset, match_classes, anew=method is not None):
         classes, task_of = nameless
     else:
@@ -127,6 +128,8 @@ def evaluate(
     fitted = [] if method is None else [f"{method} was fitted to each scene by itself, without its labels"]
     places = [one.place for one in counted]
     notes += about_units(every)
+    if dataset.published is not None:
+        notes.append(f"{dataset.published.title} is scored in its paper by {dataset.published.metric}")
     said = [*fitted, *dataset.notes, *(classes.notes if classes else ()), *notes, *about_draws(places, part.placing)]
     found = Evaluation(
         card=card_by_class(model.card, dataset.classes) if nameless else model.card,

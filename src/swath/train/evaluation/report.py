@@ -20,6 +20,7 @@ from swath.scene.words import percent
 from swath.scene.write.atomic import atomic_path, writing
 from swath.tasks.figure import Case, figure
 from swath.tasks.metrics import ClassMetrics, Metrics
+from swath.tasks.metrics_of_several import SeveralMetrics
 from swath.tasks.metrics_of_units import UnitMetrics
 from swath.train.evaluation.intervals import FEW
 
@@ -160,15 +161,14 @@ class Evaluation:
         """Of several classes: name, share of what is labelled, IoU (of images F1) with its interval, and the rest."""
         made = []
         kept = self.class_titles()
-        for title, metrics, before in self._class_metrics():
-            labelled = metrics.confusion.labelled
-            for name, count in zip(metrics.names, labelled, strict=True):
+        for title, names, shares, before in self._shares():
+            for name, share in zip(names, shares, strict=True):
                 values = [self.pooled.get(f"{before}{score}/{name}") for score in kept]
                 if any(value is not None for value in values):
                     limits = self.intervals.get(f"{before}{kept[0]}/{name}")
                     told = [_number(math.nan if value is None else value) for value in values]
                     told.insert(1, "" if limits is None else f"{_number(limits[0])} to {_number(limits[1])}")
-                    made.append((f"{title}{name}", percent(float(count / max(1, labelled.sum()))), *told))
+                    made.append((f"{title}{name}", percent(share), *told))
         return made
 
     def class_titles(self) -> tuple[str, ...]:
@@ -283,6 +283,20 @@ class Evaluation:
         if self.worst:
             save_picture(self.look(), target / "worst.png")
         return target
+
+    def _shares(self) -> list[tuple[str, Sequence[str], list[float], str]]:
+        """Classes with the share of what is labelled that each has, what they are called, and as below.
+
+        Where several classes may hold at once, it is the share of the images in which it holds.
+        """
+        if isinstance(self.metrics, SeveralMetrics):
+            shares = [float(one.labelled[1] / max(1, one.total)) for one in self.metrics.each]
+            return [("", self.metrics.names, shares, "")]
+        made: list[tuple[str, Sequence[str], list[float], str]] = []
+        for title, one, before in self._class_metrics():
+            counts = one.confusion.labelled
+            made.append((title, one.names, (counts / max(1, counts.sum())).tolist(), before))
+        return made
 
     def _class_metrics(self) -> list[tuple[str, ClassMetrics, str]]:
         """Counts of classes, what they are called, and what stands before the names of their scores."""
