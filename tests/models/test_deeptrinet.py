@@ -37,6 +37,16 @@ def test_the_encoder_takes_torchvision_weights(tmp_path: Path) -> None:
     assert all(torch.equal(own[key], value) for key, value in donor.state_dict().items() if not key.startswith("fc."))
 
 
+def test_first_weights_are_made_for_other_bands(tmp_path: Path) -> None:
+    donor = resnet50(weights=None)
+    torch.save(donor.state_dict(), tmp_path / "rgb.pth")
+    said = {"encoder_weights": str(tmp_path / "rgb.pth"), "in_channels": 4, "wavelengths": [665, 560, 490, 842]}
+    first = find("deeptrinet").build(width=16, **said).get_submodule("encoder").state_dict()["conv1.weight"]
+    red, _, blue = donor.state_dict()["conv1.weight"].unbind(1)
+    for at, one in ((0, red), (2, blue), (3, red)):
+        torch.testing.assert_close(first[:, at], one * 3 / 4)
+
+
 def test_what_cannot_be_built_is_refused() -> None:
     with pytest.raises(CardError, match="resnet50"):
         find("deeptrinet").build(encoder="resnet18")

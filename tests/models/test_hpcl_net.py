@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
+import timm
 import torch
 import torch.nn.functional as F
 from torch import Tensor
@@ -99,3 +102,13 @@ def test_nothing_labelled_costs_nothing() -> None:
 def test_what_cannot_be_built_is_refused(wrong: dict[str, object], said: str) -> None:
     with pytest.raises(CardError, match=said):
         find("hpcl-net").build(**wrong)
+
+
+def test_the_encoder_of_the_image_is_made_for_its_bands(tmp_path: Path) -> None:
+    donor = timm.create_model("resnet18").state_dict()
+    torch.save(donor, tmp_path / "rgb.pth")
+    said = {"encoder_weights": str(tmp_path / "rgb.pth"), "in_channels": 5, "wavelengths": [842, 665, 560, 490, None]}
+    network = find("hpcl-net").build(**SMALL, **said)
+    for copy in ("meaning", "slow"):
+        first = network.get_submodule(f"{copy}.image").state_dict()["conv1.weight"]
+        torch.testing.assert_close(first[:, 0], donor["conv1.weight"][:, 0] * 3 / 4)

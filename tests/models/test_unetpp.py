@@ -61,6 +61,10 @@ def test_the_encoder_takes_the_weights_of_a_classifier(tmp_path: Path) -> None:
     torch.save(state, tmp_path / "b0.pth")
     network = find("unetpp-efficientnet").build(encoder_weights=str(tmp_path / "b0.pth"), **SMALL)
     assert all(torch.equal(value, donor.state_dict()[key]) for key, value in network.encoder.state_dict().items())
+    light = {"in_channels": 4, "wavelengths": [665, 560, 490, 842]}
+    wider = find("unetpp-efficientnet").build(**{**SMALL, **light}, encoder_weights=str(tmp_path / "b0.pth"))
+    red = donor.state_dict()["_conv_stem.weight"][:, 0]
+    torch.testing.assert_close(wider.encoder.state_dict()["_conv_stem.weight"][:, 3], red * 3 / 4)
 
 
 def test_the_recipe_names_this_network_at_one_metre() -> None:

@@ -17,7 +17,13 @@ RGB = {"red": (620.0, 665.0, 690.0), "green": (530.0, 560.0, 590.0), "blue": (45
 
 
 def load_torchvision(
-    encoder: nn.Module, name: str, source: str, *, prefix: str = "", without: Sequence[str] = ()
+    encoder: nn.Module,
+    name: str,
+    source: str,
+    *,
+    prefix: str = "",
+    without: Sequence[str] = (),
+    wavelengths: Sequence[float | None] | None = None,
 ) -> None:
     """Load the weights of a torchvision network into what was taken of it.
 
@@ -27,13 +33,15 @@ def load_torchvision(
         source: a local weight file, or the name of weights such as `IMAGENET1K_V1`, which torchvision's hub then gives.
         prefix: what the names of the part that the encoder was taken from begin with.
         without: parts of the network that the encoder lacks: beginnings of names, behind the prefix.
+        wavelengths: of the bands, see `for_bands`.
 
     Raises:
         CardError: there is no such file or name, the hub cannot be reached, or the weights do not fit.
     """
     state = read_state(source) if Path(source).suffix or Path(source).is_file() else _from_hub(name, source)
     part = {key.removeprefix(prefix): tensor for key, tensor in state.items() if key.startswith(prefix)}
-    load_strict(encoder, {key: tensor for key, tensor in part.items() if not key.startswith(tuple(without))})
+    taken = {key: tensor for key, tensor in part.items() if not key.startswith(tuple(without))}
+    load_strict(encoder, in_bands(encoder, taken, name, wavelengths))
 
 
 def _from_hub(name: str, source: str) -> StateDict:
@@ -86,6 +94,21 @@ def timm_weights(name: str, source: str) -> StateDict:
         return dict(timm.create_model(f"{name}.{source}", pretrained=True).state_dict())
     except OSError as error:
         raise CardError(f"the hub that has {name}.{source} cannot be reached ({error}); name a local file") from error
+
+
+def in_bands(encoder: nn.Module, state: StateDict, name: str, wavelengths: Sequence[float | None] | None) -> StateDict:
+    """Weights for red, green and blue whose first layer is made for the bands that an encoder takes; see `for_bands`.
+
+    The first layer is the first weight of four dimensions. One that is not for three bands stays as it is.
+
+    Raises:
+        CardError: as `for_bands`.
+    """
+    first = next((key for key, one in encoder.state_dict().items() if one.ndim == 4), "")
+    if first not in state or state[first].ndim != 4 or state[first].shape[1] != len(RGB):
+        return state
+    count = encoder.state_dict()[first].shape[1]
+    return {**state, first: for_bands(state[first], name, count, wavelengths)}
 
 
 def for_bands(filters: Tensor, name: str, count: int, wavelengths: Sequence[float | None] | None) -> Tensor:

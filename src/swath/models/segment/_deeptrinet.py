@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import torch
@@ -106,9 +107,9 @@ class DeepTriNet(nn.Module):
         )
         self.last = nn.Conv2d(width, classes, 1)
 
-    def load_encoder(self, name: str, source: str) -> None:
+    def load_encoder(self, name: str, source: str, wavelengths: Sequence[float | None] | None = None) -> None:
         """Take the weights of torchvision's encoder, from a file or by name."""
-        load_torchvision(self.encoder, name, source, without=("fc.",))
+        load_torchvision(self.encoder, name, source, without=("fc.",), wavelengths=wavelengths)
 
     def forward(self, image: Tensor) -> Tensor:
         """`[B, C, H, W]` -> logits `[B, K, H, W]`."""

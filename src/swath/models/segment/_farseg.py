@@ -144,9 +144,9 @@ class FarSeg(nn.Module):
         self.decoder = Decoder(pyramid_width, decoder_width, scales)
         self.cls_pred_conv = nn.Conv2d(decoder_width, classes, 1)
 
-    def load_encoder(self, name: str, source: str) -> None:
+    def load_encoder(self, name: str, source: str, wavelengths: Sequence[float | None] | None = None) -> None:
         """Take the weights of torchvision's encoder, from a file or by name."""
-        load_torchvision(self.en.resnet, name, source, without=("fc.",))
+        load_torchvision(self.en.resnet, name, source, without=("fc.",), wavelengths=wavelengths)
 
     def forward(self, image: Tensor) -> Tensor | tuple[Tensor, Tensor]:
         """`[B, C, H, W]` -> logits `[B, K, H, W]`; in train mode also how many steps were made with this one."""

@@ -11,7 +11,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from swath.models.pretrained import timm_weights
+from swath.models.pretrained import in_bands, timm_weights
 from swath.models.segment._deeptrinet import Pyramid, rectified
 from swath.models.segment._hyper_pixels import Contrast
 from swath.models.strict import load_strict
@@ -74,11 +74,11 @@ class HPCLNet(nn.Module):
         self.low = rectified(self.meaning.skipped, _SKIPPED)
         self.last = nn.Sequential(rectified(width + _SKIPPED, width, 3), nn.Conv2d(width, classes, 1))
 
-    def load_encoder(self, name: str, source: str) -> None:
+    def load_encoder(self, name: str, source: str, wavelengths: Sequence[float | None] | None = None) -> None:
         """Take the image's encoder from timm's weights of a network, without its classifier."""
         state = {key: one for key, one in timm_weights(name, source).items() if not key.startswith("fc.")}
         for part in (self.meaning, self.slow):
-            load_strict(part.image, state)
+            load_strict(part.image, in_bands(part.image, state, name, wavelengths))
 
     def forward(self, image: Tensor, height: Tensor | None = None) -> Tensor | tuple[Tensor, Tensor, Tensor]:
         """`[B, C, H, W]`, terrain in it or beside it -> logits `[B, K, H, W]`; in train mode embeddings as well."""

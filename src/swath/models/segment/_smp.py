@@ -6,8 +6,7 @@ from collections.abc import Sequence
 
 from torch import nn
 
-from swath.errors import CardError
-from swath.models.pretrained import for_bands, timm_weights
+from swath.models.pretrained import in_bands, timm_weights
 from swath.models.strict import load_strict
 from swath.models.weights import StateDict, read_state
 
@@ -15,9 +14,7 @@ TIMM = "tu-"
 """What the library puts before names of timm's encoders."""
 
 
-def load_encoder(
-    encoder: nn.Module, name: str, source: str, in_channels: int, wavelengths: Sequence[float | None] | None
-) -> None:
+def load_encoder(encoder: nn.Module, name: str, source: str, wavelengths: Sequence[float | None] | None) -> None:
     """Load published weights into an encoder; see the builders in `smp`.
 
     Raises:
@@ -25,13 +22,8 @@ def load_encoder(
     """
     own = encoder.state_dict()
     whole = name.startswith(TIMM)
-    state = dict(_as_features(timm_weights(name.removeprefix(TIMM), source), own) if whole else read_state(source))
-    first = next((key for key, tensor in own.items() if tensor.ndim == 4 and tensor.shape[1] == in_channels), None)
-    if first is None:
-        raise CardError(f"{name} has no first layer that its weights could be made for other bands in; leave them out")
-    if first in state and state[first].ndim == 4 and state[first].shape[1] == 3:
-        state[first] = for_bands(state[first], name, in_channels, wavelengths)
-    load_strict(encoder, state, adapt=("headless",))
+    state = _as_features(timm_weights(name.removeprefix(TIMM), source), own) if whole else read_state(source)
+    load_strict(encoder, in_bands(encoder, state, name, wavelengths), adapt=("headless",))
 
 
 def _as_features(state: StateDict, own: StateDict) -> StateDict:

@@ -10,6 +10,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from swath.models.pretrained import in_bands
 from swath.models.strict import load_strict
 from swath.models.weights import StateDict
 from swath.nn.padding import to_multiple
@@ -41,10 +42,11 @@ class NestedUNet(nn.Module):
         self.nodes = tuple(f"x_{first}_{last}" for first in range(1, last + 1))
         self.beside = nn.ModuleList(nn.Conv2d(skipped, classes, 1) for _ in self.nodes)
 
-    def load_encoder(self, state: StateDict) -> None:
+    def load_encoder(self, state: StateDict, name: str, wavelengths: Sequence[float | None] | None) -> None:
         """Take the weights of the library's encoder, without its classifier."""
         without = ("_fc", *_IDLE)
-        load_strict(self.encoder, {key: one for key, one in state.items() if key.partition(".")[0] not in without})
+        taken = {key: one for key, one in state.items() if key.partition(".")[0] not in without}
+        load_strict(self.encoder, in_bands(self.encoder, taken, name, wavelengths))
 
     def forward(self, image: Tensor) -> Tensor | tuple[Tensor, ...]:
         """`[B, C, H, W]` -> logits `[B, K, H, W]`; in train mode those of all nested U-Nets."""

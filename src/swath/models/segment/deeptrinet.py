@@ -13,6 +13,7 @@ large. The paper's numbers should not be expected of it. It learns by cross entr
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from swath.errors import CardError
@@ -29,7 +30,7 @@ _ENCODERS = ("resnet50", "resnet101")
     title="DeepTriNet",
     tasks=("segmentation",),
     source=("arXiv:2310.06848",),
-    transient=("encoder_weights",),
+    transient=("encoder_weights", "wavelengths"),
 )
 def deeptrinet(
     in_channels: int = 3,
@@ -38,6 +39,7 @@ def deeptrinet(
     width: int = 256,
     dropout: float = 0.5,
     encoder_weights: str | None = None,
+    wavelengths: Sequence[float | None] | None = None,
 ) -> nn.Module:
     """A network `[B, in_channels, H, W]` -> logits `[B, classes, H, W]`; any H and W.
 
@@ -49,6 +51,7 @@ def deeptrinet(
         dropout: share of features left out in training behind the pyramid.
         encoder_weights: a local weight file of torchvision's encoder, or the name of its weights, such as
             `IMAGENET1K_V2`, where torchvision's hub can be reached; None: random weights.
+        wavelengths: centre of each band in nm, by which the first layer of the weights is made for other bands.
 
     Raises:
         CardError: no such encoder, too small a width, or the encoder's weights cannot be had or do not fit.
@@ -61,5 +64,5 @@ def deeptrinet(
 
     network = DeepTriNet(in_channels, classes, encoder, width, dropout)
     if encoder_weights is not None:
-        network.load_encoder(encoder, encoder_weights)
+        network.load_encoder(encoder, encoder_weights, wavelengths)
     return network

@@ -13,6 +13,7 @@ steps beside its logits. The release answers with probabilities; here are their 
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from swath.errors import CardError
@@ -25,7 +26,11 @@ _ENCODERS = ("resnet18", "resnet34", "resnet50", "resnet101")
 
 
 @register(
-    "farseg", title="FarSeg", tasks=("segmentation",), source=("arXiv:2011.09766",), transient=("encoder_weights",)
+    "farseg",
+    title="FarSeg",
+    tasks=("segmentation",),
+    source=("arXiv:2011.09766",),
+    transient=("encoder_weights", "wavelengths"),
 )
 def farseg(
     in_channels: int = 3,
@@ -35,6 +40,7 @@ def farseg(
     decoder_width: int = 128,
     anneal: int = 10_000,
     encoder_weights: str | None = None,
+    wavelengths: Sequence[float | None] | None = None,
 ) -> nn.Module:
     """A network `[B, in_channels, H, W]` -> logits `[B, classes, H, W]`; any H and W.
 
@@ -47,6 +53,7 @@ def farseg(
         anneal: steps over which the loss passes from cross entropy to its own form; 10,000 of 60,000 as published.
         encoder_weights: a local weight file of torchvision's encoder, or the name of its weights, such as
             `IMAGENET1K_V1`, where torchvision's hub can be reached; None: random weights.
+        wavelengths: centre of each band in nm, by which the first layer of the weights is made for other bands.
 
     Raises:
         CardError: no such encoder, fewer than one step, or the encoder's weights cannot be had or do not fit.
@@ -59,5 +66,5 @@ def farseg(
 
     network = FarSeg(in_channels, classes, encoder, pyramid_width, decoder_width, anneal)
     if encoder_weights is not None:
-        network.load_encoder(encoder, encoder_weights)
+        network.load_encoder(encoder, encoder_weights, wavelengths)
     return network

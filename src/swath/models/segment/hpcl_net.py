@@ -24,6 +24,7 @@ queues are saved with the rest, so that training can go on from a file; they hav
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from swath.errors import CardError
@@ -40,7 +41,7 @@ _ENCODERS = ("resnet18", "resnet34", "resnet50", "resnet101")
     title="HPCL-Net",
     tasks=("segmentation",),
     source=("arXiv:2308.01251",),
-    transient=("encoder_weights",),
+    transient=("encoder_weights", "wavelengths"),
 )
 def hpcl_net(
     in_channels: int = 4,
@@ -55,6 +56,7 @@ def hpcl_net(
     temperature: float = 0.1,
     contrast: float = 0.1,
     encoder_weights: str | None = None,
+    wavelengths: Sequence[float | None] | None = None,
 ) -> nn.Module:
     """A network `(image [B, C, H, W], height=None)` -> logits `[B, classes, H, W]`; any H and W.
 
@@ -72,6 +74,7 @@ def hpcl_net(
         contrast: what the comparison counts in the loss.
         encoder_weights: a weight file of timm's network of that name, or a tag such as `a1_in1k`, for the image's
             encoder; None: random weights.
+        wavelengths: centre of each band in nm, by which its first layer is made for other bands than red, green, blue.
 
     Raises:
         CardError: no such encoder, there is no band but the terrain's, or weights that do not fit.
@@ -90,5 +93,5 @@ def hpcl_net(
     network = HPCLNet((in_channels - height_channels, height_channels), classes, encoder, width, compared)
     network.momentum, network.share = momentum, contrast
     if encoder_weights is not None:
-        network.load_encoder(encoder, encoder_weights)
+        network.load_encoder(encoder, encoder_weights, wavelengths and wavelengths[: in_channels - height_channels])
     return network

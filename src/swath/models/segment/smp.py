@@ -68,7 +68,7 @@ def _builder(decoder: str) -> Callable[..., nn.Module]:
         if encoder_weights is not None:
             from swath.models.segment._smp import load_encoder
 
-            load_encoder(network.get_submodule("encoder"), encoder, encoder_weights, in_channels, wavelengths)
+            load_encoder(network.get_submodule("encoder"), encoder, encoder_weights, wavelengths)
         return network
 
     return build

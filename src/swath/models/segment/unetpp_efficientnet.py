@@ -37,7 +37,7 @@ _SIZES = tuple(f"b{number}" for number in range(8))
     title="U-Net++ on EfficientNet, deeply supervised",
     tasks=("segmentation",),
     source=("arXiv:2310.06847", "arXiv:1807.10165"),
-    transient=("encoder_weights",),
+    transient=("encoder_weights", "wavelengths"),
     sizes={size: {"size": size} for size in _SIZES[:5]},
 )
 def unetpp_efficientnet(
@@ -46,6 +46,7 @@ def unetpp_efficientnet(
     size: str = "b4",
     decoder_widths: Sequence[int] = (256, 128, 64, 32, 16),
     encoder_weights: str | None = None,
+    wavelengths: Sequence[float | None] | None = None,
 ) -> nn.Module:
     """A network `[B, in_channels, H, W]` -> logits `[B, classes, H, W]`; any H and W.
 
@@ -58,6 +59,7 @@ def unetpp_efficientnet(
         decoder_widths: of the decoder, from the coarsest node to the finest.
         encoder_weights: a local weight file of the library's encoder, whose names are those of the package
             efficientnet_pytorch; the classifier in it is left out. None: random weights.
+        wavelengths: centre of each band in nm, by which the first layer of the weights is made for other bands.
 
     Raises:
         CardError: no such size, not five widths, or the encoder's weights do not fit.
@@ -72,5 +74,5 @@ def unetpp_efficientnet(
     if encoder_weights is not None:
         from swath.models.weights import read_state
 
-        network.load_encoder(read_state(encoder_weights))
+        network.load_encoder(read_state(encoder_weights), f"efficientnet-{size}", wavelengths)
     return network
