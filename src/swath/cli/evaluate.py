@@ -8,7 +8,7 @@ import typer
 
 from swath.cli.data import Buffer, Classes, Coregister, Folder, Ignore, LabelField, Layout, Numbered, Task, open_data
 from swath.cli.options import BandNames, SensorName, split
-from swath.cli.words import show, table
+from swath.cli.words import as_options, show, table
 from swath.progress import Bar
 
 
@@ -129,7 +129,7 @@ def evaluate(
         typer.echo()
         show(rows)
     for note in found.notes:
-        typer.echo(f"note: {note}")
+        typer.echo(f"note: {as_options(note)}")
     if out is not None:
         typer.echo(out)
 
@@ -159,7 +159,7 @@ def _probe(
         rows.add_row(*row)
     show(rows)
     for note in found.notes:
-        typer.echo(f"note: {note}")
+        typer.echo(f"note: {as_options(note)}")
     if out is not None:
         typer.echo(found.save(out))
 
