@@ -140,10 +140,10 @@ class Scenes:
         """
         key = item.images
         with self._lock:
-            scene = self._scenes.get(key) if item.within is None else None
+            scene = self._scenes.get(key)
             if scene is not None:
                 self._scenes.move_to_end(key)
-        if item.within is not None:
+        if item.within is not None and len(key) == 1:
             return _sized(opened(item, sensor, bands), gsd)  # it holds its pixels, and many of them are in one file
         if scene is None:
             scene = opened(item, sensor, bands, dates)
