@@ -46,6 +46,28 @@ def test_sizes_are_those_of_the_release(name: str) -> None:
     assert name != "mambabcd-tiny" or len(network.state_dict()) == 514
 
 
+@pytest.mark.parametrize(
+    ("name", "change", "dates", "heads"),
+    [
+        ("mambascd", "decoder_bcd", ("decoder_T1", "decoder_T2"), {"main_clf_cd": 2, "aux_clf": 7}),
+        ("mambabda", "decoder_damage", ("decoder_building",), {"main_clf": 5, "aux_clf": 2}),
+    ],
+)
+def test_weights_have_the_names_of_the_release(
+    name: str, change: str, dates: tuple[str, ...], heads: dict[str, int]
+) -> None:
+    with torch.device("meta"):
+        state = find(name).build().state_dict()
+    assert {key.partition(".")[0] for key in state} == {"encoder", change, *dates, *heads}
+    assert {key: len(state[f"{key}.weight"]) for key in heads} == heads
+    assert state[f"{change}.st_block_43.2.op.x_proj_weight"].shape == (4, 10, 256)
+    parts = [key.removeprefix(f"{dates[-1]}.") for key in state if key.startswith(dates[-1])]
+    blocks = {"st_block_4_semantic.0", "st_block_4_semantic.2", *(f"st_block_{at}_semantic.1" for at in (1, 2, 3))}
+    blocks |= {f"smooth_layer_{at}_semantic.{kind}" for at in range(4) for kind in ("conv1", "bn1", "conv2", "bn2")}
+    blocks |= {f"trans_layer_{at}.{step}" for at in (1, 2, 3) for step in (0, 1)}
+    assert {".".join(key.split(".")[:2]) for key in parts} == blocks
+
+
 def test_layouts_lead_each_date_back_to_its_place() -> None:
     decoder = ChangeDecoder((4, 4, 4, 4), 4).eval()
     for name in ("st_block_41", "st_block_42", "st_block_43", "fuse_layer_4"):
