@@ -271,3 +271,13 @@ def test_other_tables(shared_data: Path, tmp_path: Path, heading: str, order: st
     if heading:
         with pytest.raises(DataError, match="no column 'species'"):
             swath.data.open(tmp_path, label_field="species")
+
+
+def test_rows_of_a_table_that_are_damaged_are_left_out(own_data: Path, tmp_path: Path) -> None:
+    shutil.copy(own_data / "paris_2018.tif", tmp_path / "a.tif")
+    rows = ["image,xmin,ymin,xmax,ymax,label", "a.tif,10,20,30,40,court", "a.tif,1,2,x,4,court", "a.tif,10,20"]
+    (tmp_path / "labels.csv").write_text("\n".join(rows))
+    data = swath.data.open(tmp_path)
+    assert [one.name for one in data.classes] == ["court"]
+    assert boxes_of(data, "a").corners.tolist() == [[10, 20, 30, 40]]
+    assert data.notes == ("2 of 3 rows hold no numbers where the box should be; they are left out",)

@@ -208,10 +208,14 @@ def test_class_folders(own_data, tmp_path):
             for number in range(6):
                 y = at * 128 + number * 16
                 write(tmp_path / name / f"{number:02}.tif", scene.read()[:, y : y + 32, 0:64])
+    (tmp_path / "park" / "notes.txt").write_text("seen from the tower")
     data = swath.data.open(tmp_path)
     assert [one.name for one in data.classes] == ["dense", "park"]
     assert data["park/03"].label == ClassIndex(1)
     assert data.sample(data["park/03"], np.s_[0:8, 0:8]).target == 1
+    (tmp_path / "park" / "03.txt").write_text("a label of this image")
+    with pytest.raises(DataError, match="in no known way"):
+        swath.data.open(tmp_path)
 
 
 def test_the_hash_follows_the_contents(own_data, tmp_path):

@@ -40,6 +40,14 @@ def test_agrifieldnet(shared_data: Path) -> None:
     assert named.classes[0].name == "crop 1"
 
 
+def test_label_items_without_their_files_are_told(tmp_path: Path) -> None:
+    item = {"type": "Feature", "stac_version": "1.0.0", "id": "x", "properties": {"label:type": "raster"}, "links": []}
+    assets = {"labels": {"href": "gone.tif", "roles": ["labels"]}}
+    (tmp_path / "item.json").write_text(json.dumps({**item, "assets": assets}))
+    with pytest.raises(DataError, match=r"no label of its STAC items can be used; item\.json: its label is not here"):
+        swath.data.open(tmp_path)
+
+
 def catalogue(folder: Path, shared_data: Path, *, vector: bool, own: bool) -> None:
     """One place of agrifieldnet with a proper label item; the label is its raster, or a box of one crop."""
     source = shared_data / "agrifieldnet"

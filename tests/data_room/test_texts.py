@@ -103,12 +103,14 @@ def test_yolo_without_names_and_with_trouble(shared_data: Path, tmp_path: Path) 
     label.write_text(label.read_text() + "1 0.5 0.5 oops 0.1\n")
     (tmp_path / "labels/train/104.txt").write_text("")
     (tmp_path / "labels/train/9999.txt").write_text("1 0.5 0.5 0.1 0.1\n")
+    (tmp_path / "data.yaml").write_text("names: [boat, ship")
     data = swath.data.open(tmp_path, classes=["boat", "ship"])
     assert len(data) == 3
     why = {stray.path.name: stray.why for stray in data.strays}
     assert "line" in why["12.txt"]
     assert why["12.jpg"] == "image without label"
     assert "not here" in why["9999.txt"]
+    assert "no names of classes were taken from it" in why["data.yaml"]
     assert any("taken as empty" in note for note in data.notes)
     assert len(boxes_of(data, "images/train/104")) == 0
 

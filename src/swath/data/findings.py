@@ -61,7 +61,7 @@ def _unreadable(facts: Sequence[ItemFacts]) -> Iterator[Finding]:
     bad = [one for one in facts if one.image_problem is not None]
     if bad:
         what = f"{_items(bad)} cannot be read ({listing([one.name for one in bad], 3)}): {bad[0].image_problem}"
-        yield Finding("corrupt", what, "left out; get the file again", _names(bad))
+        yield Finding("corrupt", what, "left out; mend the file or get it again", _names(bad))
     bad = [one for one in facts if one.label_problem is not None]
     if bad:
         what = (

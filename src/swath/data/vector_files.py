@@ -137,7 +137,8 @@ def _read(path: Path, field: str | None) -> gpd.GeoDataFrame | None:
         frame: gpd.GeoDataFrame = pyogrio.read_dataframe(path, layer=layers[0])
         return frame
     except (DataSourceError, ValueError, OSError) as error:
-        raise DataError(f"{path}: cannot be read as shapes: {' '.join(str(error).split())[:160]}") from error
+        why = " ".join(str(error).split()).partition("; It might help")[0][:160]  # what follows is for programs
+        raise DataError(f"{path}: cannot be read as shapes: {why}") from error
 
 
 def _column(path: Path, frame: gpd.GeoDataFrame, field: str | None, notes: list[str]) -> str | None:

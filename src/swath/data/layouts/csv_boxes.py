@@ -70,7 +70,7 @@ def recognise(folder: Path, asked: Asked) -> Found | None:
             if key not in marked:
                 image = images.named(told, path.parent)
                 marked[key] = Marked(told, path, image, part=part_of(path, folder))
-            nameless |= name is None
+            nameless |= name is None and outline is not None
             if outline is None:
                 bad += 1
             elif outline:

@@ -32,7 +32,13 @@ def recognise(folder: Path, asked: Asked) -> Found | None:
     deep = any(path not in classed for path in paths)
     if deep or len(names) < 2 or any(name.casefold() in WORDS for name in names):
         return None
-    others = {label.parent for label in visible(folder, _LABELS)} & {path.parent for path in paths}
+    beside = {(path.parent, path.stem.casefold()) for path in paths}
+    told = [
+        label
+        for label in visible(folder, _LABELS)
+        if label.suffix != ".txt" or (label.parent, label.name.casefold().partition(".")[0]) in beside
+    ]
+    others = {label.parent for label in told} & {path.parent for path in paths}
     if others or any(role_of(path.relative_to(folder), PAIRS)[0] == "mask" for path in paths):
         return None
     if asked.layout is None and is_of_several(folder, asked):

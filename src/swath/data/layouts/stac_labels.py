@@ -46,7 +46,7 @@ def recognise(folder: Path, asked: Asked) -> Found | None:
     """STAC items with label assets, or a collection of labels beside folders of imagery.
 
     Raises:
-        DataError: see `swath.data.masked.found_of` and `swath.data.burned.found_of`.
+        DataError: no label has its imagery; and see `swath.data.masked.found_of` and `swath.data.burned.found_of`.
     """
     if asked.task not in (None, "segmentation"):
         return None
@@ -55,6 +55,8 @@ def recognise(folder: Path, asked: Asked) -> Found | None:
     found = list(_items(folder, objects, strays))
     if not found and any(_is_of_labels(data) for data in objects.values()):
         found = list(_by_folders(folder, strays))
+    if not found and strays:
+        raise DataError(f"{folder}: no label of its STAC items can be used; {strays[0].path.name}: {strays[0].why}")
     if not found:
         return None
     if found[0].label.suffix.casefold() in _VECTOR:

@@ -15,7 +15,7 @@ import yaml
 from numpy.typing import NDArray
 
 from swath.data.files import Images, visible
-from swath.data.layouts import Asked, Found
+from swath.data.layouts import Asked, Found, Stray
 from swath.data.objects import Marked, found_of
 from swath.data.texts import marked_by_texts, numbers, read_text
 from swath.errors import DataError
@@ -42,7 +42,8 @@ def recognise(folder: Path, asked: Asked) -> Found | None:
             one.outlines = [
                 outline if len(outline) in (2, 4) and not outlined else _ends(outline) for outline in one.outlines
             ]
-    return found_of(marked, strays, images, asked, task=task, in_shares=True, codes=_names(folder))
+    names, broken = _names(folder)
+    return found_of(marked, [*strays, *broken], images, asked, task=task, in_shares=True, codes=names)
 
 
 def _read_line(one: Marked, fields: list[str]) -> bool:
@@ -69,17 +70,19 @@ def _polygon(outline: Points) -> shapely.Geometry:
     return shapely.make_valid(shapely.Polygon(outline))
 
 
-def _names(folder: Path) -> Mapping[int, str] | None:
-    """Names by number, as the files beside the labels tell them; None where none does.
+def _names(folder: Path) -> tuple[Mapping[int, str] | None, list[Stray]]:
+    """Names by number, as the files beside the labels tell them, None where none does; and such as cannot be read.
 
     Raises:
         DataError: two files name different classes.
     """
     told: dict[Path, dict[int, str]] = {}
+    broken: list[Stray] = []
     for path in visible(folder, [".yaml", ".yml"]):
         try:
             content = yaml.safe_load(read_text(path))
         except yaml.YAMLError:
+            broken.append(Stray(path, "is no YAML, so no names of classes were taken from it"))
             continue
         names = content.get("names") if isinstance(content, dict) else None
         if isinstance(names, list):
@@ -90,9 +93,9 @@ def _names(folder: Path) -> Mapping[int, str] | None:
         lines = [line.strip() for line in read_text(path).splitlines()]
         told[path] = {number: name for number, name in enumerate(lines) if name}
     if not told:
-        return None
+        return None, broken
     first, *others = told.items()
     for path, names in others:
         if names != first[1]:
             raise DataError(f"{first[0]} and {path} name different classes; remove one of them")
-    return first[1]
+    return first[1], broken
