@@ -73,6 +73,7 @@ def test_files_that_end_too_early_are_left_out(own_data, tmp_path, suffix, share
             path.write_bytes(path.read_bytes()[: int(share * path.stat().st_size)])
     report = swath.data.inspect(swath.data.open(tmp_path, blocks=False))
     assert finding(report, "corrupt").items == ("cut",)
+    assert "GDAL_" not in finding(report, "corrupt").what
     assert report.keep == ("whole",)
 
 

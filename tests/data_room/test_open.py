@@ -214,7 +214,7 @@ def test_class_folders(own_data, tmp_path):
     assert data["park/03"].label == ClassIndex(1)
     assert data.sample(data["park/03"], np.s_[0:8, 0:8]).target == 1
     (tmp_path / "park" / "03.txt").write_text("a label of this image")
-    with pytest.raises(DataError, match="in no known way"):
+    with pytest.raises(DataError, match=r"in no known way; it holds dense/, park/; known are images/ with masks/, "):
         swath.data.open(tmp_path)
 
 

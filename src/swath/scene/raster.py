@@ -234,7 +234,7 @@ def _brief(error: BaseException) -> str:
     """The innermost cause on one line: rasterio's outer message only says that reading failed."""
     while error.__cause__ is not None:
         error = error.__cause__
-    return " ".join(str(error).split())[:200]
+    return " ".join(str(error).split()).partition(" (this error can be turned")[0][:200]
 
 
 def _explain(path: str, error: RasterioError) -> str:

@@ -116,10 +116,13 @@ def recognise(folder: Path, asked: Asked) -> tuple[str, Found]:
     if asked.layout is not None:
         raise DataError(f"{folder}: is not arranged as {asked.layout!r}{of_task}; leave out layout= to try all")
     bare = "; images without labels are for task='pretraining'" if asked.task is None else ""
-    raise DataError(
-        f"{folder}: is arranged in no known way{of_task} ({listing(_own())}); it holds {held(folder)}{bare}"
-    )
+    raise DataError(f"{folder}: is arranged in no known way{of_task}; it holds {held(folder)}; {_KNOWN}{bare}")
 
+
+_KNOWN = (
+    "known are images/ with masks/, A/ and B/ with label/, a folder of images per class, boxes or outlines as COCO, "
+    "YOLO, DOTA, VOC or a CSV table tell them, shapes over rasters, STAC items with labels, tables of series"
+)
 
 _Readers = Mapping[str, Callable[[], Found | None]]
 
