@@ -11,12 +11,21 @@ import torch
 import swath
 from swath.errors import CardError, TrainError
 from swath.models.weights import read_state
+from swath.train.recipe import SetRecipe
+from swath.train.sets import skill_name
 
 from .making import QUICK, SAID, relabel, tiles
 
 SPLIT: dict[str, Any] = {"val": ["tile_0_*"], "test": ["tile_3_*"]}
 SMALL = {"encoder": "resnet18", "decoder_options": {"decoder_channels": [32, 16, 16, 16, 16]}}
 UNET = {**QUICK, "network": "unet", "options": SMALL, "validations": 1, "steps": 1}
+
+
+@pytest.mark.parametrize(
+    ("folder", "skill"), [("mf", "set-mf"), ("x/b", "set-b"), ("abc", "abc"), ("2015", "set-2015"), ("-", "own")]
+)
+def test_any_folder_names_a_skill(folder: str, skill: str) -> None:
+    assert SetRecipe(folder=folder, skill=skill_name(folder)).skill == skill
 
 
 @pytest.fixture(scope="module")

@@ -194,6 +194,6 @@ def _position(dataset: Dataset, name: str) -> int:
 
 
 def skill_name(folder: str) -> str:
-    """Name of a card from that of a folder."""
+    """Name of a card from that of a folder; such names have three characters or more."""
     kept = "".join(letter if letter.isascii() and letter.isalnum() else "-" for letter in Path(folder).name).strip("-")
-    return kept if len(kept) > 1 and kept[0].isalpha() else f"set-{kept}" if kept else "own"
+    return kept if len(kept) > 2 and kept[0].isalpha() else f"set-{kept}" if kept else "own"
