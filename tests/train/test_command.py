@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import typer
 from typer.testing import CliRunner
 
 from swath.cli import app
@@ -60,3 +61,7 @@ def test_what_is_wrong_is_said_in_one_line(
 def test_fields_are_read_as_yaml() -> None:
     pairs = ["lr=0.01", "options.encoder=resnet18", "options.depth=3", "augment=null"]
     assert fields_of(pairs) == {"lr": 0.01, "options": {"encoder": "resnet18", "depth": 3}, "augment": None}
+    pairs = ["options.options.drop_path_rate=0.1", "options.options.layers=[1, 1]", "grades.0.5=1"]
+    assert fields_of(pairs) == {"options": {"options": {"drop_path_rate": 0.1, "layers": [1, 1]}}, "grades": {"0.5": 1}}
+    with pytest.raises(typer.BadParameter, match="encoder is 'resnet18' by another --set"):
+        fields_of(["options.encoder=resnet18", "options.encoder.depth=3"])

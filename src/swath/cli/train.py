@@ -151,7 +151,10 @@ def _part(text: str) -> float | list[str]:
 
 
 def fields_of(pairs: list[str]) -> dict[str, Any]:
-    """`lr=0.01` and `options.encoder=resnet18` as fields."""
+    """`lr=0.01`, `options.encoder=resnet18` and `options.options.drop_path_rate=0.1` as fields.
+
+    Only options lie in one another; what else has dots in its name keeps them behind the first.
+    """
     import yaml
 
     fields: dict[str, Any] = {}
@@ -163,9 +166,11 @@ def fields_of(pairs: list[str]) -> dict[str, Any]:
             value = yaml.safe_load(text)
         except yaml.YAMLError as error:
             raise typer.BadParameter(f"--set {pair}: {text!r} is no value") from error
-        first, dot, rest = key.partition(".")
-        if dot:
-            fields.setdefault(first, {})[rest] = value
-        else:
-            fields[first] = value
+        *above, last = key.split(".", -1 if key.startswith("options.") else 1)
+        inner = fields
+        for one in above:
+            inner = inner.setdefault(one, {})
+            if not isinstance(inner, dict):
+                raise typer.BadParameter(f"--set {pair}: {one} is {inner!r} by another --set; say one of them")
+        inner[last] = value
     return fields
