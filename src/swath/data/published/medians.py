@@ -42,7 +42,7 @@ class Medians:
         found = {name: self._median(one) for name, one in self.sensors.items() if one.array is not None}
         whole = RasterReader(path).grid
         sources = {
-            name: (found[name], _middle(whole, self.side, found[name].shape[1:])) if name in found else str(path)
+            name: (found[name], _middle(whole, self.side, *found[name].shape[1:])) if name in found else str(path)
             for name in self.sensors
         }
         return Opening(
@@ -82,9 +82,9 @@ class Medians:
         return found
 
 
-def _middle(grid: GeoBox, side: float | None, shape: tuple[int, ...]) -> GeoBox:
-    """A grid over the middle of another, of square ground."""
-    box = grid.boundingbox
+def _middle(grid: GeoBox, side: float | None, height: int, width: int) -> GeoBox:
+    """A grid of so many pixels over the middle of another, of square ground."""
+    box, shape = grid.boundingbox, (height, width)
     if side is None:
         return GeoBox.from_bbox(box, shape=shape, tight=True)
     x, y = (box.left + box.right) / 2, (box.bottom + box.top) / 2

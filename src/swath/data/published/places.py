@@ -117,11 +117,12 @@ def arranged(listing: Listing, one: Published, *, named: bool) -> Arranged | Non
 
 def lacking(listing: Listing, one: Published) -> str:
     """Which files a folder lacks that is said to be of a set, of the arrangement that it is most like."""
-    lacked = [
+    lacked: list[list[str]] = [
         [template for paths in how.files.values() for template in paths if not listing.like(one, template)]
         for how in one.arrangements
     ]
-    return ", ".join(min(lacked, key=len)) or "files that belong together"
+    fewest = min(lacked, key=lambda templates: len(templates))
+    return ", ".join(fewest) or "files that belong together"
 
 
 def _arranged(listing: Listing, one: Published, arrangement: Arrangement, *, named: bool) -> Arranged | None:
