@@ -171,7 +171,8 @@ def pooled(name: str, lesson: Lesson, asked: argparse.Namespace, metrics: Mappin
     places = [scene.place for evaluation in found for scene in evaluation.scenes]
     together = scenes[0].of_row(np.sum([scene.row() for scene in scenes], axis=0)).compute()
     bounds = intervals(scenes, DRAWS, 0, places=units(places), kinds=single_classes(scenes))
-    return [cell(together, bounds, metric) for metric in metrics]
+    # Of several classes, as levels of damage, there is a mean over them.
+    return [cell(together, bounds, metric if metric in together else f"mean_{metric}") for metric in metrics]
 
 
 def measured(file: Path, large: int) -> dict[str, float]:

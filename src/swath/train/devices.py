@@ -10,7 +10,6 @@ import numpy as np
 import torch
 
 from swath.errors import TrainError
-from swath.train.files import RunFiles
 from swath.train.recipe import Recipe
 
 if TYPE_CHECKING:
@@ -20,7 +19,7 @@ _MATRIX_UNITS = ("amx_bf16", "avx512_bf16", "avx10_2", "sve_bf16", "bf16")
 """Instructions of processors that multiply in bfloat16."""
 
 
-def fabric_of(recipe: Recipe, files: RunFiles) -> Fabric:
+def fabric_of(recipe: Recipe) -> Fabric:
     """Lightning's view of the devices that a recipe names; where there are several, this process becomes several.
 
     Raises:

@@ -85,7 +85,7 @@ def made_ready(recipe: Recipe, out: str | Path, *, resume: bool, overwrite: bool
     seed(recipe.seed)
     sets = tuple(open_set(one, recipe.data, recipe.seed) for one in recipe.sets)
     model = begin(recipe, [draft(one, recipe) for one in sets])
-    fabric = fabric_of(recipe, files)
+    fabric = fabric_of(recipe)
     first = fabric.is_global_zero
     if resume:
         _same_places(sets, files)
