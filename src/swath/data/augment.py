@@ -135,8 +135,8 @@ class Augment(BaseModel):
     def _shifted(self, sample: Sample, rng: np.random.Generator) -> Sample:
         image, valid = sample.image.copy(), sample.valid.copy()
         for date in range(1, len(image)):
-            by = tuple(map(int, rng.integers(-self.shift, self.shift + 1, size=2)))
-            image[date], valid[date] = moved(image[date], by), moved(valid[date], by)
+            down, right = (int(step) for step in rng.integers(-self.shift, self.shift + 1, size=2))
+            image[date], valid[date] = moved(image[date], (down, right)), moved(valid[date], (down, right))
         return replace(sample, image=image, valid=valid)
 
     def _dropped(self, sample: Sample, rng: np.random.Generator) -> Sample:

@@ -3,8 +3,8 @@
     values = clouded(values, valid, rng)
 
 A cloud is fractal noise above a level: soft at its edges, white, and as much brighter than the ground as clouds are.
-Its shadow lies a little way off and takes away most of the light. Levels are in shares of the spread between the image's
-own dark and bright, so any units will do.
+Its shadow lies a little way off and takes away most of the light. Levels are in shares of the spread between dark and
+bright of the image, so any units will do.
 """
 
 from __future__ import annotations

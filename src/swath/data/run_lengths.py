@@ -28,9 +28,7 @@ def decoded(told: Mapping[str, Any]) -> NDArray[np.uint8]:
         counts = told["counts"]
         runs = _decompressed(counts) if isinstance(counts, str) else [int(one) for one in counts]
     except (KeyError, TypeError, ValueError) as error:
-        raise DataError(
-            f"run lengths need a size and counts; found {', '.join(map(str, told))}"
-        ) from error
+        raise DataError(f"run lengths need a size and counts; found {', '.join(map(str, told))}") from error
     if sum(runs) != height * width or any(run < 0 for run in runs):
         raise DataError(f"run lengths of {sum(runs)} pixels do not fill a mask of {height} x {width}")
     values = np.arange(len(runs), dtype=np.uint8) % 2
