@@ -29,8 +29,13 @@ def test_the_encoder_takes_torchvision_weights(tmp_path: Path) -> None:
     assert torch.equal(network.get_parameter("resnet.layer3.1.conv2.weight"), donor.layer3[1].conv2.weight)
     with pytest.raises(CardError, match="resnet18 has no weights 'COCO'; name a file, or one of IMAGENET1K_V1"):
         find("bit").build(encoder_weights="COCO")
+    four = {"in_channels": 4, "encoder_weights": str(tmp_path / "resnet18.pth")}
     with pytest.raises(CardError, match="of the 4 bands not all have a wavelength"):
-        find("bit").build(in_channels=4, encoder_weights=str(tmp_path / "resnet18.pth"))
+        find("bit").build(**four)
+    first = find("bit").build(**four, wavelengths=[842.0, 665.0, 560.0, 490.0]).get_parameter("resnet.conv1.weight")
+    assert first.shape == (64, 4, 7, 7)
+    ours, theirs = first[:, 1:].flatten(1), donor.conv1.weight.flatten(1)
+    assert torch.nn.functional.cosine_similarity(ours, theirs).min() > 0.99, "of the bands that both have"
 
 
 def test_tokens_see_the_whole_tile() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import cast
 
 import torch
@@ -140,9 +141,9 @@ class BIT(nn.Module):
             nn.Conv2d(_WIDTH, classes, 3, padding=1),
         )
 
-    def load_encoder(self, source: str) -> None:
+    def load_encoder(self, source: str, wavelengths: Sequence[float | None] | None) -> None:
         """Take the weights of torchvision's ResNet-18, from a file or by name."""
-        load_torchvision(self.resnet, "resnet18", source, without=_IDLE)
+        load_torchvision(self.resnet, "resnet18", source, without=_IDLE, wavelengths=wavelengths)
 
     def from_release(self, state: StateDict) -> StateDict:
         """The release's weights without those that it does not use."""

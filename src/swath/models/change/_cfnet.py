@@ -234,10 +234,17 @@ class CFNet(nn.Module):
         differ = [1 - disagreement(*pair) for pair in zip(changed, changed_after, strict=True)]
         return error + _CONTENT * torch.stack(agree + differ).sum() / scales
 
-    def load_encoder(self, source: str) -> None:
+    def load_encoder(self, source: str, wavelengths: Sequence[float | None] | None) -> None:
         """Take the stages that are used from torchvision's weights of `efficientnet_b5`."""
         unused = tuple(f"{stage}." for stage in range(_STAGES, 9))
-        load_torchvision(self.encoder._backbone, "efficientnet_b5", source, prefix="features.", without=unused)
+        load_torchvision(
+            self.encoder._backbone,
+            "efficientnet_b5",
+            source,
+            prefix="features.",
+            without=unused,
+            wavelengths=wavelengths,
+        )
 
     def from_release(self, state: Mapping[str, Tensor]) -> dict[str, Tensor]:
         """The release's weights, 3-D ones as one over the channels of both dates, without those that never run."""

@@ -104,9 +104,11 @@ class TinyCD(nn.Module):
         self._up = nn.ModuleList([MaskedUp(56, 64), MaskedUp(64, 64), MaskedUp(64, 32)])
         self._classify = PixelMLP((32, 16, 8, classes), rectify_last=False)
 
-    def load_encoder(self, source: str) -> None:
+    def load_encoder(self, source: str, wavelengths: Sequence[float | None] | None) -> None:
         """Take the weights of torchvision's EfficientNet-B4, from a file or by name."""
-        load_torchvision(self._backbone, "efficientnet_b4", source, prefix="features.", without=_UNUSED)
+        load_torchvision(
+            self._backbone, "efficientnet_b4", source, prefix="features.", without=_UNUSED, wavelengths=wavelengths
+        )
 
     def forward(self, before: Tensor, after: Tensor) -> Tensor:
         """Two dates `[B, C, H, W]` -> logits `[B, K, H, W]`."""

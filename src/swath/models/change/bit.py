@@ -12,6 +12,7 @@ hold the fourth stage and a classifier besides, which it does not use; they are 
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from swath.models.registry import register
@@ -25,7 +26,7 @@ if TYPE_CHECKING:
     title="BIT (bitemporal image transformer)",
     tasks=("change",),
     source=("arXiv:2103.00208",),
-    transient=("encoder_weights",),
+    transient=("encoder_weights", "wavelengths"),
 )
 def bit(
     in_channels: int = 3,
@@ -36,6 +37,7 @@ def bit(
     head_width: int = 64,
     decoder_head_width: int = 64,
     encoder_weights: str | None = None,
+    wavelengths: Sequence[float | None] | None = None,
 ) -> nn.Module:
     """A network `(before [B, C, H, W], after [B, C, H, W])` -> logits `[B, classes, H, W]`; any H and W.
 
@@ -49,6 +51,7 @@ def bit(
         decoder_head_width: the same in the decoder.
         encoder_weights: a local weight file of torchvision's `resnet18`, or the name of its weights, such as
             `IMAGENET1K_V1`, where torchvision's hub can be reached; None: random weights.
+        wavelengths: centre of each band in nm, by which the first layer of the weights is made for other bands.
 
     Raises:
         CardError: the encoder's weights cannot be had or do not fit.
@@ -57,5 +60,5 @@ def bit(
 
     network = BIT(in_channels, classes, tokens, (encoder_depth, decoder_depth), (head_width, decoder_head_width))
     if encoder_weights is not None:
-        network.load_encoder(encoder_weights)
+        network.load_encoder(encoder_weights, wavelengths)
     return network

@@ -19,6 +19,7 @@ The release takes BGR in 0 to 1, normalised by other constants for the first dat
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from swath.errors import CardError
@@ -33,10 +34,14 @@ if TYPE_CHECKING:
     title="CFNet (Content Focuser Network)",
     tasks=("change",),
     source=("arXiv:2503.08505",),
-    transient=("encoder_weights",),
+    transient=("encoder_weights", "wavelengths"),
 )
 def cfnet(
-    in_channels: int = 3, classes: int = 1, encoder_weights: str | None = None, released: bool = False
+    in_channels: int = 3,
+    classes: int = 1,
+    encoder_weights: str | None = None,
+    released: bool = False,
+    wavelengths: Sequence[float | None] | None = None,
 ) -> nn.Module:
     """A network `(before, after)`, `[B, in_channels, H, W]` each -> logits `[B, 1, H, W]`; any H and W.
 
@@ -47,6 +52,7 @@ def cfnet(
         in_channels: bands of each date.
         classes: 1; it tells change and nothing else.
         encoder_weights: a file of torchvision's `efficientnet_b5`, or the name `IMAGENET1K_V1`; None: random weights.
+        wavelengths: centre of each band in nm, by which the first layer of the weights is made for other bands.
         released: the release's form; it gives the map in -1 to 1, which counts as change above 0.5.
 
     Raises:
@@ -58,5 +64,5 @@ def cfnet(
         raise CardError(f"cfnet gives one channel, of change; found classes={classes}")
     network = CFNet(in_channels, released=released)
     if encoder_weights is not None:
-        network.load_encoder(encoder_weights)
+        network.load_encoder(encoder_weights, wavelengths)
     return network

@@ -10,6 +10,7 @@ It normalises over the tile, so it sees all of it. The release gives probabiliti
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from swath.models.registry import register
@@ -18,8 +19,19 @@ if TYPE_CHECKING:
     from torch import nn
 
 
-@register("tinycd", title="TinyCD", tasks=("change",), source=("arXiv:2207.13159",), transient=("encoder_weights",))
-def tinycd(in_channels: int = 3, classes: int = 1, encoder_weights: str | None = None) -> nn.Module:
+@register(
+    "tinycd",
+    title="TinyCD",
+    tasks=("change",),
+    source=("arXiv:2207.13159",),
+    transient=("encoder_weights", "wavelengths"),
+)
+def tinycd(
+    in_channels: int = 3,
+    classes: int = 1,
+    encoder_weights: str | None = None,
+    wavelengths: Sequence[float | None] | None = None,
+) -> nn.Module:
     """A network `(before [B, C, H, W], after [B, C, H, W])` -> logits `[B, classes, H, W]`; any H and W.
 
     Args:
@@ -27,6 +39,7 @@ def tinycd(in_channels: int = 3, classes: int = 1, encoder_weights: str | None =
         classes: channels of the answer: 1 as published, or 2.
         encoder_weights: a local weight file of torchvision's `efficientnet_b4`, or the name of its weights, such as
             `IMAGENET1K_V1`, where torchvision's hub can be reached; None: random weights.
+        wavelengths: centre of each band in nm, by which the first layer of the weights is made for other bands.
 
     Raises:
         CardError: the encoder's weights cannot be had or do not fit.
@@ -35,5 +48,5 @@ def tinycd(in_channels: int = 3, classes: int = 1, encoder_weights: str | None =
 
     network = TinyCD(in_channels, classes)
     if encoder_weights is not None:
-        network.load_encoder(encoder_weights)
+        network.load_encoder(encoder_weights, wavelengths)
     return network
