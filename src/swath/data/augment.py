@@ -1,12 +1,12 @@
-"""Augmentation: alike on all dates, bands, masks and boxes of a sample, and blind to pixels that are not valid.
+"""Augmentation: turns and zooms all dates, bands, masks and boxes of a sample alike, and never mixes in invalid pixels.
 
     augment = Augment(brightness=0.1)
     sample = augment(sample, np.random.default_rng([seed, step]))
 
-What moves pixels is drawn once per sample; what changes brightness once per date, or per date and band. Values keep
-their units and are changed in shares of the spread between the sample's own dark and bright; only bands whose values
-lie in one range are looked at together, since a stack may hold decibels, reflectance and metres. Invalid pixels are 0
-before and after, and never enter the spread.
+What moves pixels is drawn once per sample, but for the offset of later dates; what changes brightness once per date, or
+per date and band; clouds once per date. Values keep their units and are changed in shares of the spread between the
+sample's own dark and bright; only bands whose values lie in one range are looked at together, since a stack may hold
+decibels, reflectance and metres. Invalid pixels are 0 before and after, and never enter the spread.
 """
 
 from __future__ import annotations
@@ -136,7 +136,7 @@ class Augment(BaseModel):
         image, valid = sample.image.copy(), sample.valid.copy()
         for date in range(1, len(image)):
             down, right = (int(step) for step in rng.integers(-self.shift, self.shift + 1, size=2))
-            image[date], valid[date] = moved(image[date], (down, right)), moved(valid[date], (down, right))
+            image[date], valid[date] = pushed(image[date], down, right), pushed(valid[date], down, right)
         return replace(sample, image=image, valid=valid)
 
     def _dropped(self, sample: Sample, rng: np.random.Generator) -> Sample:
@@ -254,17 +254,17 @@ def zoomed(sample: Sample, factor: float, about: tuple[float, float]) -> Sample:
     )
 
 
-def moved(array: NDArray[Any], by: tuple[int, int]) -> NDArray[Any]:
-    """`[..., y, x]` moved by whole px down and to the right; 0 where nothing comes to lie."""
+def pushed(array: NDArray[Any], down: int, right: int) -> NDArray[Any]:
+    """`[..., y, x]` moved by whole px; 0 where nothing comes to lie."""
     made = np.zeros_like(array)
-    to, of = zip(*(_overlap(size, step) for size, step in zip(array.shape[-2:], by, strict=True)), strict=True)
-    made[(..., *to)] = array[(..., *of)]
+    rows, columns = (_overlap(size, by) for size, by in zip(array.shape[-2:], (down, right), strict=True))
+    made[..., rows[0], columns[0]] = array[..., rows[1], columns[1]]
     return made
 
 
-def _overlap(size: int, step: int) -> tuple[slice, slice]:
-    """Where a side moved by `step` comes to lie, and what of it."""
-    return slice(max(0, step), size + min(0, step)), slice(max(0, -step), size - max(0, step))
+def _overlap(size: int, by: int) -> tuple[slice, slice]:
+    """Where a side moved by so much comes to lie, and what of it."""
+    return slice(max(0, by), size + min(0, by)), slice(max(0, -by), size - max(0, by))
 
 
 def _nearest(size: int, factor: float, about: float) -> tuple[NDArray[np.intp], NDArray[np.bool_]]:

@@ -3,17 +3,12 @@
 from __future__ import annotations
 
 import csv
-import struct
-import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from swath.scene.write.atomic import atomic_path
 from swath.train.course import Course
-
-_EVENTS = "events.out.tfevents.swath"
-"""TensorBoard reads files that have the middle word in their names."""
 
 
 def write_table(course: Course, path: Path) -> None:
@@ -28,28 +23,20 @@ def write_table(course: Course, path: Path) -> None:
 def write_events(row: Mapping[str, float], folder: Path) -> None:
     """Add a row to what `tensorboard --logdir` shows.
 
-    The file is one of TFRecord: length and data of each event, either followed by its checksum. It is closed each time,
-    so that a run that dies leaves all it knew, and TensorBoard sees it while the run goes on.
+    Each row has a file of its own, so that a run that dies leaves all it knew, and that is seen while it goes on.
 
     Args:
         row: with its `step`.
         folder: that it is given.
     """
-    from tensorboardX.proto.event_pb2 import Event
     from tensorboardX.proto.summary_pb2 import Summary
-    from tensorboardX.record_writer import masked_crc32c
+    from tensorboardX.writer import FileWriter
 
-    folder.mkdir(exist_ok=True)
-    path, now = folder / _EVENTS, time.time()
+    step = int(row["step"])
+    writer = FileWriter(str(folder), filename_suffix=f".{step:09d}")
     values = [Summary.Value(tag=tag, simple_value=value) for tag, value in row.items() if tag != "step"]
-    events = [Event(wall_time=now, step=int(row["step"]), summary=Summary(value=values))]
-    if not path.exists():
-        events.insert(0, Event(wall_time=now, file_version="brain.Event:2"))
-    with path.open("ab") as file:
-        for event in events:
-            data = event.SerializeToString()
-            for part in (struct.pack("<Q", len(data)), data):
-                file.write(part + struct.pack("<I", masked_crc32c(part)))
+    writer.add_summary(Summary(value=values), step)
+    writer.close()
 
 
 def draw(course: Course, scores: Sequence[str], path: Path) -> None:

@@ -28,9 +28,9 @@ from swath.tasks.metrics import Metrics
 from swath.train.evaluation.classes import ClassMatch, matched_classes
 from swath.train.evaluation.counting import count_scene
 from swath.train.evaluation.fields import Fields
-from swath.train.evaluation.intervals import intervals, single_classes, units
+from swath.train.evaluation.intervals import about_draws, intervals, single_classes, units
 from swath.train.evaluation.parts import part_of
-from swath.train.evaluation.report import Evaluation, SceneResult, about_draws
+from swath.train.evaluation.report import Evaluation, SceneResult
 from swath.train.evaluation.units import about_units, card_by_class, units_of
 from swath.train.evaluation.worst import Worst
 

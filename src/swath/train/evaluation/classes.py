@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -52,8 +52,7 @@ def matched_classes(
     if card.task == "change" and card.output.kind == "binary" and not labelled:
         labelled = card.output.classes
     said = dict(said or {})
-    if unknown := [name for name in said if name not in {label.name for label in labelled}]:
-        raise TrainError(f"match_classes names {unknown[0]!r}, which is no class of {data}: {_listed(labelled)}")
+    check_names(said, labelled, data)
     if unknown := [name for name in said.values() if name is not None and name not in wanted]:
         raise TrainError(f"match_classes names {unknown[0]!r}, which {card.name} does not tell: {', '.join(wanted)}")
     places = {_plain(name): position for position, name in enumerate(wanted)}
@@ -94,3 +93,13 @@ def _listed(labels: Sequence[ClassLabel]) -> str:
 
 def _is_yes_or_no(card: Card) -> bool:
     return card.output.kind == "binary" or card.task == "change"
+
+
+def check_names(said: Iterable[str], labelled: Sequence[ClassLabel], data: str) -> None:
+    """See that what is said is said of classes that labels have.
+
+    Raises:
+        TrainError: there is no such class.
+    """
+    if unknown := [name for name in said if name not in {label.name for label in labelled}]:
+        raise TrainError(f"match_classes names {unknown[0]!r}, which is no class of {data}: {_listed(labelled)}")

@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from swath.tasks.metrics import ClassMetrics, Metrics
+from swath.train.evaluation.words import many
 
 FEW = 5
 """Of fewer, draws tell nothing."""
@@ -89,6 +90,24 @@ def by_place(rows: NDArray[Any], places: Sequence[str]) -> NDArray[Any]:
     total = np.zeros((len(number), *rows.shape[1:]), rows.dtype)
     np.add.at(total, [number[place] for place in places], rows)
     return total
+
+
+def about_draws(places: Sequence[str], placing: str) -> list[str]:
+    """What must be said of intervals.
+
+    Args:
+        places: of the scenes, by name.
+        placing: how they were told.
+    """
+    scenes, count = len(places), len(set(places))
+    told = [f"places were told by {placing}"] if count < scenes else []
+    if count >= FEW:
+        return [f"intervals draw places and not scenes; {one}" for one in told]
+    if count == scenes:
+        said = "there is no interval" if count < 2 else "the intervals mean little"
+    else:
+        said = "intervals draw scenes, and hold for other scenes of the same place"
+    return [f"{many(count, 'place')}: {said}; {FEW} or more would tell how far scores vary", *told]
 
 
 def _limits(values: Sequence[float], share: float) -> tuple[float, float] | None:

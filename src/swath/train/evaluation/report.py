@@ -23,33 +23,10 @@ from swath.tasks.metrics import ClassMetrics, Metrics
 from swath.tasks.metrics_of_several import SeveralMetrics
 from swath.tasks.metrics_of_units import UnitMetrics
 from swath.train.evaluation.intervals import FEW
+from swath.train.evaluation.words import WORDS, many, name_of, number, table
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
-
-WORDS = {
-    "iou": "IoU",
-    "f1": "F1",
-    "precision": "precision",
-    "recall": "recall",
-    "mean_iou": "mean IoU",
-    "mean_f1": "mean F1",
-    "mean_precision": "mean precision",
-    "mean_recall": "mean recall",
-    "accuracy": "overall accuracy",
-    "kappa": "kappa",
-    "ece": "calibration error",
-    "purity": "purity",
-    "ari": "adjusted Rand index",
-    "nmi": "normalised mutual information",
-    "sek": "separated kappa",
-    "scd_score": "0.3 mIoU + 0.7 SeK",
-    "fscd": "F1 of changed classes",
-    "rmse": "RMSE",
-    "mae": "MAE",
-    "bias": "bias",
-    "r2": "R2",
-}
 
 
 @dataclass(frozen=True, eq=False)
@@ -148,10 +125,10 @@ class Evaluation:
             of_scenes = of_scenes[np.isfinite(of_scenes)]
             limits = self.intervals.get(name)
             made.append((
-                _words(name),
-                _number(value),
-                "" if limits is None else f"{_number(limits[0])} to {_number(limits[1])}",
-                f"{_number(float(np.median(of_scenes)))} ({_number(of_scenes.min())} to {_number(of_scenes.max())})"
+                name_of(name),
+                number(value),
+                "" if limits is None else f"{number(limits[0])} to {number(limits[1])}",
+                f"{number(float(np.median(of_scenes)))} ({number(of_scenes.min())} to {number(of_scenes.max())})"
                 if len(of_scenes) and not self.card.output.per_tile
                 else "",
             ))  # fmt: skip
@@ -166,8 +143,8 @@ class Evaluation:
                 values = [self.pooled.get(f"{before}{score}/{name}") for score in kept]
                 if any(value is not None for value in values):
                     limits = self.intervals.get(f"{before}{kept[0]}/{name}")
-                    told = [_number(math.nan if value is None else value) for value in values]
-                    told.insert(1, "" if limits is None else f"{_number(limits[0])} to {_number(limits[1])}")
+                    told = [number(math.nan if value is None else value) for value in values]
+                    told.insert(1, "" if limits is None else f"{number(limits[0])} to {number(limits[1])}")
                     made.append((f"{title}{name}", percent(share), *told))
         return made
 
@@ -178,11 +155,11 @@ class Evaluation:
     def describe(self) -> str:
         """What was found, as text for people."""
         lines = [*self.heading(), ""]
-        lines += _table(self.titles(), self.rows())
+        lines += table(self.titles(), self.rows())
         if classes := self.class_rows():
-            lines += ["", *_table(self.titles(of_class=True), classes)]
+            lines += ["", *table(self.titles(of_class=True), classes)]
         if fields := self.field_rows():
-            lines += ["", *_table(self.field_titles(), fields)]
+            lines += ["", *table(self.field_titles(), fields)]
         if self.notes:
             lines += ["", *(f"note: {note}" for note in self.notes)]
         return "\n".join(lines)
@@ -197,7 +174,7 @@ class Evaluation:
         if self.fields is None:
             return []
         found = self.fields.compute().items()
-        return [(_words(name), _number(value)) for name, value in found if "/" not in name or name.startswith("f1/")]
+        return [(name_of(name), number(value)) for name, value in found if "/" not in name or name.startswith("f1/")]
 
     def titles(self, *, of_class: bool = False) -> tuple[str, ...]:
         """Of the columns of `rows`, or of `class_rows`."""
@@ -210,11 +187,11 @@ class Evaluation:
         """What was held against what."""
         labelled, answered = (sum(getattr(one, key) for one in self.scenes) for key in ("labelled", "answered"))
         what = "image" if self.card.output.per_tile else "pixel"
-        amount = _many(labelled, f"labelled {what}")
+        amount = many(labelled, f"labelled {what}")
         share = "" if answered == labelled else f", {percent(answered / max(labelled, 1))} of them with an answer"
         return [
-            f"{self.card.name} ({self.card.task}) on {self.data}: {_many(len(self.scenes), 'scene')} in "
-            f"{_many(self.places, 'place')}, {amount}{share}",
+            f"{self.card.name} ({self.card.task}) on {self.data}: {many(len(self.scenes), 'scene')} in "
+            f"{many(self.places, 'place')}, {amount}{share}",
             f"split: {self.split}",
         ]
 
@@ -308,49 +285,9 @@ class Evaluation:
         return [(f"{key}: ", one, f"{key}/") for key, one in parts if isinstance(one, ClassMetrics)]
 
 
-def about_draws(places: Sequence[str], placing: str) -> list[str]:
-    """What must be said of intervals.
-
-    Args:
-        places: of the scenes, by name.
-        placing: how they were told.
-    """
-    scenes, count = len(places), len(set(places))
-    told = [f"places were told by {placing}"] if count < scenes else []
-    if count >= FEW:
-        return [f"intervals draw places and not scenes; {one}" for one in told]
-    if count == scenes:
-        said = "there is no interval" if count < 2 else "the intervals mean little"
-    else:
-        said = "intervals draw scenes, and hold for other scenes of the same place"
-    return [f"{_many(count, 'place')}: {said}; {FEW} or more would tell how far scores vary", *told]
-
-
-def _many(count: int, what: str) -> str:
-    return f"{count:,} {what}{'s' if count != 1 else ''}"
-
-
-def _words(score: str) -> str:
-    before, _, last = score.rpartition("/")
-    return f"{before}: {WORDS.get(last, last)}" if before else WORDS.get(last, last)
-
-
-def _number(value: float) -> str:
-    if math.isnan(value):
-        return "-"
-    value = round(value, 3) + 0.0  # no minus before nothing
-    return f"{value:.3f}" if abs(value) < 10 else f"{value:.4g}"
-
-
 def _plain(scores: Mapping[str, float]) -> dict[str, float | None]:
     return {name: None if math.isnan(value) else value for name, value in scores.items()}
 
 
 def _rounded(limits: tuple[float, float] | None) -> tuple[float, float] | None:
     return None if limits is None else (round(limits[0], 6), round(limits[1], 6))
-
-
-def _table(titles: Sequence[str], rows: Sequence[Sequence[str]]) -> list[str]:
-    widths = [max(len(row[column]) for row in (titles, *rows)) for column in range(len(titles))]
-    lines = ("  ".join(part.ljust(width) for part, width in zip(row, widths, strict=True)) for row in (titles, *rows))
-    return [line.rstrip() for line in lines]

@@ -16,7 +16,7 @@ from swath.models.model import Model
 from swath.tasks.metrics import Metrics
 from swath.tasks.metrics_of_units import NO_CLASS, UnitMetrics
 from swath.tasks.segmentation import Segmentation
-from swath.train.evaluation.classes import ClassMatch
+from swath.train.evaluation.classes import ClassMatch, check_names
 
 _GREY = "#8c959f"
 
@@ -71,15 +71,16 @@ def all_but_left_out(dataset: Dataset, said: Mapping[str, str | None] | None) ->
     Raises:
         TrainError: a class is to be a unit, whose names mean nothing; or there is no such class.
     """
-    said, names = dict(said or {}), [label.name for label in dataset.classes]
-    if unknown := [name for name in said if name not in names]:
-        raise TrainError(f"match_classes names {unknown[0]!r}, which is no class of {dataset.name}: {', '.join(names)}")
+    said = dict(said or {})
+    check_names(said, dataset.classes, dataset.name)
     if wrong := [name for name in said.values() if name is not None]:
         raise TrainError(
             f"match_classes names {wrong[0]!r}, and units of a scene mean something else in the next; they are matched "
             "with classes by what they have in common. Say only which classes are not to count, with None"
         )
-    positions = np.array([IGNORE if name in said else at for at, name in enumerate(names)], dtype=np.int64)
+    positions = np.array(
+        [IGNORE if label.name in said else at for at, label in enumerate(dataset.classes)], dtype=np.int64
+    )
     left_out = f"as asked, pixels labelled {', '.join(said)} do not count"
     return ClassMatch(positions, (left_out,) if said else ())
 

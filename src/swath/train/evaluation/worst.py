@@ -14,7 +14,7 @@ from swath.models.model import Model
 from swath.scene.look_pixels import make_picture, nearest_pixels
 from swath.tasks.figure import Case
 from swath.train.evaluation.counting import Counted
-from swath.train.evaluation.report import WORDS
+from swath.train.evaluation.words import name_of
 
 _PICTURE = 360
 
@@ -64,7 +64,7 @@ def _case(dataset: Dataset, item: Item, model: Model, counted: Counted, scores: 
         words = f"labelled {names[int(counted.label)]}, answered {names[int(counted.answer)]}"
     else:
         headline = counted.metrics.headline
-        words = f"{WORDS.get(headline, headline)} {scores[headline]:.3f}"
+        words = f"{name_of(headline)} {scores[headline]:.3f}"
     label, answer = (_as_shown(one, scene.grid, picture.grid) for one in (counted.label, counted.answer))
     return Case(item.name, words, picture.pixels, label, answer)
 
