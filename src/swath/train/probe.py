@@ -31,6 +31,7 @@ from swath.models.needs import MinMax, Normalisation
 from swath.models.published_encoder import published_encoder
 from swath.models.registry import load
 from swath.predict.match import match
+from swath.train.evaluation.intervals import about_draws
 from swath.train.evaluation.parts import in_places, written_by_training
 from swath.train.evaluation.probes import KINDS, Probed, compared
 from swath.train.statistics import look_through
@@ -69,7 +70,7 @@ def probe(
         split_file: which places those are; None: as the folder is divided, as the model's training divided it, or by
             place with 30 % for the score.
         open_with: for a folder: what else `swath.data.open` is to be told.
-        bootstrap: how often places are drawn for the intervals.
+        bootstrap: how often places are drawn for the intervals, or images where there are fewer than five places.
         seed: of the draws, and of a split that is made here.
         progress: called with images done and images there are.
         settle: `bands=` and `units=` as for `swath.predict`, where images do not fit the card at once; any GSD fits.
@@ -87,7 +88,7 @@ def probe(
     dataset = data if isinstance(data, Dataset) else open_data(data, task="classification", **(open_with or {}))
     if not all(isinstance(item.label, ClassIndex) for item in dataset.items):
         raise TrainError(f"{dataset.name}: a probe needs images of one class each")
-    parts, how = _parts(dataset, model, split, split_file, seed)
+    parts, how, placing = _parts(dataset, model, split, split_file, seed)
     train, scored = parts["train"], parts[split]
     if not train or not scored:
         raise TrainError(f"{dataset.name}: the part {split if train else 'train'} is empty ({how}); say another split")
@@ -96,14 +97,15 @@ def probe(
     items = [*train, *scored]
     vectors = _vectors(model, dataset, items, chosen, reading, progress)
     labels = np.array([item.label.index for item in items if isinstance(item.label, ClassIndex)])
+    places = [item.place for item in scored]
     return Probed(
         model=model.card.name,
         data=f"{dataset.name} {split}",
         split=how,
         counts=(len(train), len(scored)),
-        places=len({item.place for item in scored}),
-        rows=tuple(compared(vectors, labels, [item.place for item in scored], kinds, bootstrap, seed)),
-        notes=_notes(model, dataset) if how.startswith(_ANEW) else (),
+        places=len(set(places)),
+        rows=tuple(compared(vectors, labels, places, kinds, bootstrap, seed)),
+        notes=(*(_notes(model, dataset) if how.startswith(_ANEW) else ()), *about_draws(places, placing)),
     )
 
 
@@ -199,8 +201,8 @@ def _batches(dataset: Dataset, items: Sequence[Item]) -> Iterator[list[Item]]:
 
 def _parts(
     dataset: Dataset, model: Model, split: str, split_file: str | Path | None, seed: int
-) -> tuple[dict[str, list[Item]], str]:
-    """Items of the training part and of the one that is scored, and where that was said."""
+) -> tuple[dict[str, list[Item]], str, str]:
+    """Items of the training part and of the one that is scored, where that was said, and how places were told."""
     if split not in ("test", "val"):
         raise TrainError(f"split={split!r}: a probe is fitted on train and scored on test or val")
     beside = split_file or (None if dataset.parts else written_by_training(model))
@@ -213,7 +215,8 @@ def _parts(
         made = by_place(dataset, seed=seed, val=of_val, test=of_test)
         how = f"{_ANEW}: {made.how}"
     dataset = in_places(dataset, made)
-    return {part: [dataset[name] for name in made.part(part) if name in dataset] for part in ("train", split)}, how
+    parts = {part: [dataset[name] for name in made.part(part) if name in dataset] for part in ("train", split)}
+    return parts, how, dataset.placing
 
 
 def _notes(model: Model, dataset: Dataset) -> tuple[str, ...]:

@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from swath.scene.write.atomic import atomic_path, writing
-from swath.train.evaluation.intervals import by_place, draws
+from swath.train.evaluation.intervals import by_place, draws, units
 
 KINDS = ("knn", "linear")
 _NEIGHBOURS = 5
@@ -29,7 +29,7 @@ class ProbeRow:
         choice: what is done to images, in words.
         kind: of the classifier, one of `KINDS`.
         accuracy: share of the images that are right.
-        interval: 95 % of it, had other places been drawn.
+        interval: 95 % of it, had other places been drawn, or images where there are few places.
         gain: accuracy less that of the first choice; None for the first.
         gain_interval: 95 % of that, over the same draws.
     """
@@ -51,7 +51,7 @@ class Probed:
         data: data set and part.
         split: where it was said which images those are.
         counts: images it was fitted on, and images that were scored.
-        places: how many those lie in; they are drawn for the intervals.
+        places: how many those lie in.
         rows: the card's choice first, for each kind.
         notes: what a reader should know.
     """
@@ -132,11 +132,13 @@ def compared(
         labels: `[N]`, positions of classes.
         places: of the images that are scored, which are the last ones; the others are fitted to.
         kinds: of `KINDS`.
-        times: how often places are drawn for the intervals; 0: no intervals.
+        times: how often places are drawn for the intervals, or images where there are few, see `intervals.units`; 0: no
+            intervals.
         seed: of the draws.
     """
     train = len(labels) - len(places)
     truth = labels[train:]
+    places = units(places)
     counts = by_place(np.ones(len(truth)), places)
     drawn = draws(len(counts), times, seed)
     of_places = drawn / np.maximum(drawn @ counts, 1)[:, None]
