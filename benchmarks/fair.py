@@ -55,6 +55,7 @@ class Table:
         recipes: names of those whose sets are learnt, with their places held out.
         task: that the sets are labelled for.
         given: `batch`, `crop`, `lr` where they are not to be as in the recipes.
+        more: sets that no recipe names; they are learnt as those of the first.
     """
 
     about: str
@@ -63,6 +64,7 @@ class Table:
     recipes: Sequence[str]
     task: Task
     given: Mapping[str, Any] = field(default_factory=dict)
+    more: Sequence[SetRecipe] = ()
 
     def main(self) -> None:
         """Train what is missing, score, print the tables."""
@@ -99,6 +101,7 @@ class Table:
             own = {"folder": str(Path(folder).resolve()), "layout": layout or None, "task": self.task, "skill": "own"}
             return [Lesson(recipes[0], SetRecipe.model_validate(own))]
         found = [Lesson(recipe, one) for recipe in recipes for one in recipe.sets if one.task == self.task]
+        found += [Lesson(recipes[0], one) for one in self.more]
         return [one for one in found if asked.sets is None or one.name in asked.sets.split(",")]
 
     def lines(self, asked: argparse.Namespace) -> list[str]:

@@ -25,8 +25,8 @@ S2 = "sentinel-2-l2a@values"
 
 def test_agrifieldnet(shared_data: Path) -> None:
     folder = shared_data / "agrifieldnet"
-    data = swath.data.open(folder, sensor=S2)
-    assert (data.layout, data.task, len(data)) == ("stac_labels", "segmentation", 64)
+    data = swath.data.open(folder, sensor=S2, layout="stac_labels")
+    assert (data.task, len(data)) == ("segmentation", 64)
     assert [one.value for one in data.classes] == [1, 2, 3, 4, 5, 6, 8, 9, 13, 14, 15, 16, 36]
     sample = data.sample(data["source/02248"])
     assert sample.image.shape == (1, 12, 256, 256)
@@ -35,9 +35,16 @@ def test_agrifieldnet(shared_data: Path) -> None:
     values = np.array([one.value for one in data.classes] + [0])
     np.testing.assert_array_equal(values[sample.target], stored)
     named = swath.data.open(
-        folder, sensor=S2, classes={number: f"crop {number}" for number in values[:-1].tolist()}, ignore=0
+        folder,
+        sensor=S2,
+        layout="stac_labels",
+        classes={number: f"crop {number}" for number in values[:-1].tolist()},
+        ignore=0,
     )
     assert named.classes[0].name == "crop 1"
+    published = swath.data.open(folder)  # the set is known, with its crops by name
+    assert (published.layout, len(published), published.classes[-1].name) == ("agrifieldnet", 64, "rice")
+    np.testing.assert_array_equal(published.sample(published["02248"]).target, sample.target)
 
 
 def test_label_items_without_their_files_are_told(tmp_path: Path) -> None:

@@ -34,6 +34,22 @@ def test_the_mean_follows_what_is_learnt() -> None:
     assert first[2].weight.requires_grad
 
 
+def test_a_share_of_the_beginning_stays() -> None:
+    torch.manual_seed(0)
+    first = network()
+    average = Average(first, 0.0, 0.25, known=("0.weight", "1.weight", "1.num_batches_tracked", "2.weight"))
+    before = {key: one.clone() for key, one in first.state_dict().items()}
+    with torch.no_grad():
+        first[2].weight += 1
+        first[2].bias += 1
+    for step in (1000, 1001):  # however long it takes, the share stays the same
+        average.update(first, step)
+    now = average.network.state_dict()
+    torch.testing.assert_close(now["2.weight"], before["2.weight"] + 0.75)
+    torch.testing.assert_close(now["2.bias"], before["2.bias"] + 1)  # not among those that are known
+    assert average.network[0].weight.data_ptr() == first[0].weight.data_ptr()
+
+
 def test_what_is_frozen_is_held_once(tmp_path: Path) -> None:
     first = network()
     average = Average(first, 0.9)

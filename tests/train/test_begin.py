@@ -56,6 +56,23 @@ def test_a_frozen_encoder_keeps_its_weights(first: Path, folder: Path, tmp_path:
     assert any("tensors loaded as they are" in note for note in report.notes)
 
 
+def test_a_share_of_the_first_weights_is_kept(first: Path, folder: Path, tmp_path: Path) -> None:
+    found = [read_state(first)]
+    for share in (0.0, 0.75):
+        said = again(first, start_share=share, average=0.0) | {"validations": 1}
+        found.append(read_state(swath.train(folder, out=tmp_path / f"{share}.swath", **said, **SAID, **SPLIT).model))
+    before, without, kept = found
+    moved = [key for key in before if key.endswith("weight") and not torch.equal(before[key], without[key])]
+    assert moved
+    for key in moved:
+        torch.testing.assert_close(kept[key], before[key] + 0.25 * (without[key] - before[key]), rtol=1e-4, atol=1e-6)
+
+
+def test_a_share_wants_something_to_begin_with(folder: Path, tmp_path: Path) -> None:
+    with pytest.raises(TrainError, match="say start="):
+        swath.train(folder, out=tmp_path / "m.swath", start_share=0.3, **UNET, **SAID, **SPLIT)
+
+
 def test_other_classes_get_a_new_head(first: Path, own_data: Path, tmp_path: Path) -> None:
     three = tiles(own_data, tmp_path / "three")
     relabel(three, lambda name, mask: mask + (name[-1] == "0"))

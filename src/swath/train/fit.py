@@ -96,7 +96,8 @@ def made_ready(recipe: Recipe, out: str | Path, *, resume: bool, overwrite: bool
     network: nn.Module = model.network.to(memory_format=torch.channels_last)
     network.train()
     learnt = freeze_encoder(network) if recipe.freeze_encoder else list(network.parameters())
-    average = Average(fabric.to_device(network), recipe.average)
+    known = () if model.report is None else model.report.matched
+    average = Average(fabric.to_device(network), recipe.average, recipe.start_share, known)
     wrapped, optimizer = fabric.setup(network, _optimizer(learnt, recipe))
     kept = replace(model, network=average.network)
     skills = [Skill.of(one, kept.skill(card.name), recipe) for one, card in zip(sets, model.cards, strict=True)]

@@ -82,7 +82,9 @@ def begin_pretrained(network: nn.Module, cards: Sequence[Card], source: Model) -
     same = [_same(old, card.inputs[0]) for card in cards]
     words = "as in pretraining" if all(same) else "by its own statistics, since its bands are not those of pretraining"
     told = () if further else (f"{part} of {source.card.name}, weights {source.hash[:12]}",)
-    report = replace(report, adapted=(*told, *report.adapted, f"images are normalised {words}"))
+    matched = report.matched if further else tuple(f"{part}.{one}" for one in report.matched)
+    told = (*told, *report.adapted, f"images are normalised {words}")
+    report = replace(report, matched=matched, adapted=told)
     return [_begun(card, source, alike) for card, alike in zip(cards, same, strict=True)], report
 
 

@@ -99,6 +99,9 @@ class Recipe(Frozen):
     """Arguments of the network's builder; what the data say (bands, classes) need not be said."""
     start: str | None = None
     """Model whose weights are the beginning: a registered name or a `.swath` file. It says the network too."""
+    start_share: float = Field(default=0.0, ge=0, lt=1)
+    """Share of the weights of `start` in those that are validated and kept (arXiv:2109.01903): what it knew is
+    forgotten less. Layers that are new have none."""
     freeze_encoder: bool = False
     """Whether the encoder keeps the weights of `start`."""
 
@@ -174,6 +177,8 @@ class Recipe(Frozen):
         names = [one.skill or Path(one.folder).name for one in self.sets]
         if len(set(names)) != len(names):
             raise ValueError(f"sets: skills must have names of their own; found {', '.join(names)}")
+        if self.start_share and self.start is None:
+            raise ValueError("start_share: it is of the weights that the run begins with; say start=")
 
     def with_(self, **changes: Any) -> Recipe:
         """A copy with fields changed, validated again.
