@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 
 import geopandas
@@ -134,6 +135,31 @@ def test_tiles_that_overlap_make_a_coarse_map_finer(own_data: Path, tmp_path: Pa
     done = run("predict", own_data / "paris_2018.tif", *told, "-o", tmp_path / "x.tif", "--overlap", "64")
     assert done.exit_code == 1
     assert "an overlap of 64 does not fit tiles of 64 px" in done.stderr
+
+
+def test_options_of_a_method_are_given_and_kept(own_data: Path, weights: Path, tmp_path: Path) -> None:
+    asked = ("predict", own_data / "paris_2018.tif", "--sensor", SENSOR)
+    out = tmp_path / "units.tif"
+    done = run(*asked, "--model", "pca-clusters", "--set", "options.classes=5", "--set", "options.around=1", "-o", out)
+    assert done.exit_code == 0, done.output
+    assert [line.split()[1] for line in done.stdout.splitlines() if line.startswith("unit ")] == list("12345")
+    record = json.loads((tmp_path / "units.tif.stac.json").read_text())["properties"]
+    assert record["swath:options"]["options"] == {"classes": 5, "around": 1}
+    assert run("predict", "--again", out, "-o", tmp_path / "again.tif").exit_code == 0
+    with rasterio.open(out) as one, rasterio.open(tmp_path / "again.tif") as other:
+        np.testing.assert_array_equal(one.read(), other.read())
+    for wrong, why in {
+        "options.units=5": "it takes in_channels, classes, share",
+        "options.classes=many": "classes must be 1 or more; found many",
+        "classes=5": "--set classes: here it gives arguments of a method alone",
+        "options=5": "write options.NAME=VALUE",
+    }.items():
+        done = run(*asked, "--model", "pca-clusters", "--set", wrong, "-o", tmp_path / "no.tif")
+        assert done.exit_code != 0
+        assert why in " ".join(re.sub("[^ -~]", " ", done.output).split()), wrong
+    done = run(*asked, "--model", weights, "--set", "options.classes=5", "-o", tmp_path / "no.tif")
+    assert "they are for methods that are fitted to the scene" in done.output
+    assert not (tmp_path / "no.tif").exists()
 
 
 def test_models_are_listed_and_described(weights: Path) -> None:

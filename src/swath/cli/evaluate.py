@@ -8,6 +8,7 @@ import typer
 
 from swath.cli.data import Buffer, Classes, Coregister, Folder, Ignore, LabelField, Layout, Numbered, Task, open_data
 from swath.cli.options import BandNames, SensorName, split
+from swath.cli.told import OfMethod, of_method, settled
 from swath.cli.words import as_options, show, table
 from swath.progress import Bar
 
@@ -21,6 +22,7 @@ def evaluate(
         typer.Option("--split-file", metavar="FILE", help="Says which places those are; else the model's training."),
     ] = None,
     task: Task = None,
+    options: OfMethod = None,
     layout: Layout = None,
     classes: Classes = None,
     label_field: LabelField = None,
@@ -79,7 +81,6 @@ def evaluate(
         said = {"split": part, "split_file": split_file, "bootstrap": bootstrap, "seed": seed}
         _probe(model, folder, split(probe), about | {"ignore": ignore, "bands": bands}, said, match_bands, units, out)
         return
-    from swath.cli.predict import settled
     from swath.models.registry import load
     from swath.predict.skills import is_fitted, task_of_fitted
     from swath.train.evaluate import evaluate as run
@@ -94,7 +95,7 @@ def evaluate(
         "fields": fields,
         "device": None if device is None else split(device),
         "tta": tta or None,
-    } | settled(match_bands, None, gsd, units)
+    } | (settled(match_bands, None, gsd, units) | of_method(options))
     with Bar("evaluating") as bar:
         found = run(
             loaded,
@@ -145,7 +146,6 @@ def _probe(
     out: str | None,
 ) -> None:
     """The table of a probe."""
-    from swath.cli.predict import settled
     from swath.train.probe import probe as run
 
     data = open_data(folder, **(opening | {"task": "classification"}))

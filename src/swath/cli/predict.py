@@ -16,11 +16,11 @@ from swath.cli.options import (
     ExtentCrs,
     Place,
     SensorName,
-    numbers,
     open_paths,
     part_of,
     split,
 )
+from swath.cli.told import OfMethod, of_method, settled
 from swath.cli.words import show, table
 from swath.progress import Bar
 
@@ -53,6 +53,7 @@ def predict(
         typer.Option("--model", "-m", metavar="NAME|FILE", help="As `swath models` lists, or a .swath file."),
     ] = None,
     task: Annotated[str | None, typer.Option("--task", help="What is asked; else what the model was made for.")] = None,
+    options: OfMethod = None,
     again: Annotated[
         str | None, typer.Option("--again", metavar="RECORD", help="Make once more what a record tells of.")
     ] = None,
@@ -178,6 +179,7 @@ def predict(
                     str(model),
                     task=task,
                     exact=exact,
+                    **of_method(options),
                     stitch=_choice("--stitch", stitch, ("auto", "trim", "blend")),
                     tile=tile,
                     overlap=int(overlap) if overlap is not None and overlap >= 1 else overlap,
@@ -278,25 +280,6 @@ def _with_others(scene: Scene, inputs: list[str], model: str) -> Scene | dict[st
             raise typer.BadParameter(f"--input {one}: write NAME=PATH, once for each input but the first")
         found[name] = open_paths(split(paths))
     return found
-
-
-def settled(bands: str | None, dates: str | None, gsd: str | None, units: str | None) -> dict[str, Any]:
-    """What settles a scene that does not fit the card at once, as `swath.predict.match` takes it."""
-    settled: dict[str, Any] = {}
-    if bands is not None:
-        pairs = [part.partition("=") for part in split(bands)]
-        if not all(scene for _, _, scene in pairs):
-            raise typer.BadParameter(f"--match-bands {bands}: write MODEL=SCENE,MODEL=SCENE")
-        settled["bands"] = {of.strip(): scene.strip() for of, _, scene in pairs}
-    if dates is not None:
-        if not all(part.isdigit() for part in split(dates)):
-            raise typer.BadParameter(f"--match-dates {dates}: write positions, counted from 0, as 0,4")
-        settled["dates"] = [int(part) for part in split(dates)]
-    if gsd is not None:
-        settled["gsd"] = gsd if gsd in ("native", "nominal") else numbers(gsd, 1, "write native, nominal or metres")[0]
-    if units is not None:
-        settled["units"] = units
-    return settled
 
 
 def _classes(text: str) -> dict[str, str | None]:

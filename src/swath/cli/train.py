@@ -11,6 +11,7 @@ import typer
 
 from swath.cli.data import Buffer, Classes, Coregister, Gsd, Ignore, LabelField, Layout, Numbered, class_names
 from swath.cli.options import BandNames, SensorName, band_keys, sensors_told, split
+from swath.cli.told import fields_of
 from swath.cli.words import as_options
 from swath.progress import Bar
 
@@ -148,29 +149,3 @@ def _part(text: str) -> float | list[str]:
         return float(text)
     except ValueError:
         return split(text)
-
-
-def fields_of(pairs: list[str]) -> dict[str, Any]:
-    """`lr=0.01`, `options.encoder=resnet18` and `options.options.drop_path_rate=0.1` as fields.
-
-    Only options lie in one another; what else has dots in its name keeps them behind the first.
-    """
-    import yaml
-
-    fields: dict[str, Any] = {}
-    for pair in pairs:
-        key, sign, text = pair.partition("=")
-        if not sign or not key:
-            raise typer.BadParameter(f"--set {pair}: write KEY=VALUE")
-        try:
-            value = yaml.safe_load(text)
-        except yaml.YAMLError as error:
-            raise typer.BadParameter(f"--set {pair}: {text!r} is no value") from error
-        *above, last = key.split(".", -1 if key.startswith("options.") else 1)
-        inner = fields
-        for one in above:
-            inner = inner.setdefault(one, {})
-            if not isinstance(inner, dict):
-                raise typer.BadParameter(f"--set {pair}: {one} is {inner!r} by another --set; say one of them")
-        inner[last] = value
-    return fields

@@ -33,6 +33,7 @@ def predict(
     model: Model | str | Path,
     *,
     task: str | None = None,
+    options: Mapping[str, Any] | None = None,
     extent: Any = None,
     out: str | os.PathLike[str] | None = None,
     stitch: Stitch = "auto",
@@ -71,6 +72,7 @@ def predict(
         task: what is asked; None: what the model was made for. Of several skills that one is taken which has this
             task and takes this scene. `change` or `semantic-change` of a segmentation model: the classes that it sees
             at either date are compared.
+        options: arguments of a method that is fitted to the scene, as `{"classes": 8}` of `pca-clusters`.
         extent: a part of the (first) scene: `np.s_[y0:y1, x0:x1]`, bounds in its CRS, or a geometry.
         out: where to write the map now; None: later, by `Product.save`.
         stitch: `trim` keeps of each tile what its halo cannot touch, and needs a network that sees a finite part;
@@ -136,7 +138,8 @@ def predict(
     if before_map is not None:
         scene = beside(scene, before_map)
     ready = Preparation.of(_with_dates(scene), coregister, match_radiometry, settle.get("dates"))
-    model = meant(model, task, ready.of_scene(scene) if isinstance(scene, Scene) else scene, settle, progress, pairs)
+    whole = ready.of_scene(scene) if isinstance(scene, Scene) else scene
+    model = meant(model, task, whole, settle, progress, pairs, options)
     card, source = model.card, model.source
     scenes = by_input(scene, card)
     first = next(iter(scenes))
@@ -164,7 +167,7 @@ def predict(
         align=math.lcm(*(one.ratio.denominator for one in feed.inputs)),
     )
     kept = {"probabilities": probabilities, "confidence": confidence, "threshold": threshold}
-    options = OutputOptions(
+    wanted = OutputOptions(
         probabilities=probabilities,
         confidence=confidence,
         threshold=threshold,
@@ -176,7 +179,7 @@ def predict(
         model,
         feed,
         plan,
-        options,
+        wanted,
         views=tta,
         compiled=compile,
         batch=batch,
@@ -185,6 +188,7 @@ def predict(
         plain=exact,
     )
     asked: dict[str, Any] = ({} if task is None else {"task": task}) | ({} if pairs is None else {"pairs": pairs})
+    asked |= {"options": dict(options)} if options else {}
     asked |= {
         "stitch": stitch,
         "exact": exact,

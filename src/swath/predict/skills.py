@@ -53,16 +53,22 @@ def meant(
     settle: Mapping[str, Any],
     progress: Progress | None = None,
     pairs: Pairs | None = None,
+    options: Mapping[str, Any] | None = None,
 ) -> Model:
     """The model that is meant, with one skill; a method that is fitted to scenes is fitted to the whole of this one.
 
-    With `pairs` it compares the dates of a series two by two.
+    With `pairs` it compares the dates of a series two by two; `options` are arguments of a method.
 
     Raises:
         CardError: there is no such model.
-        PredictError: it makes no map.
+        PredictError: it makes no map, or options are given to what is no method.
         SwathError: see `fitting_skill` and `swath.models.fit`.
     """
+    if options and not is_fitted(model):
+        raise PredictError(
+            f"options={dict(options)!r}: they are for methods that are fitted to the scene, and this model has "
+            "weights; leave them out"
+        )
     if not isinstance(model, Model):
         name = os.fspath(model)
         if is_fitted(name):
@@ -70,9 +76,9 @@ def meant(
                 progress(Status.before(f"fitting {name} to the scene"))
             whole = _compared(scene, name, settle)
             if pairs is not None:
-                every = [fit(name, whole.select(dates=list(two))) for two in _in_time(whole, pairs)]
+                every = [fit(name, whole.select(dates=list(two)), **(options or {})) for two in _in_time(whole, pairs)]
                 return fitting_skill(pairwise(every, pairs), task, scene, settle)
-            model = fit(name, whole)
+            model = fit(name, whole, **(options or {}))
         else:
             model = registry.load(name)
     refuse_pretrained(model)

@@ -186,7 +186,7 @@ def _of_some_scene(method: str, dataset: Dataset, settle: Mapping[str, Any]) -> 
     told = {key: value for key, value in settle.items() if key in ("bands", "dates", "gsd", "units")}
     for item in dataset.items:
         try:
-            model = meant(method, None, dataset.scene(item), told)
+            model = meant(method, None, dataset.scene(item), told, options=settle.get("options"))
         except SwathError as error:
             problem = problem or error
             continue

@@ -121,9 +121,9 @@ class Clusters(nn.Module):
 
     def __init__(self, features: Components | Codes, classes: int | None, around: int) -> None:
         super().__init__()
-        if around < 1 or around % 2 == 0:
+        if not isinstance(around, int) or around < 1 or around % 2 == 0:
             raise CardError(f"around must be odd, 1 or more; found {around}")
-        if classes is not None and classes < 1:
+        if classes is not None and (not isinstance(classes, int) or classes < 1):
             raise CardError(f"classes must be 1 or more; found {classes}")
         self.wanted, self.around, self.radius = classes, around, around // 2
         self.features = features
