@@ -6,7 +6,7 @@
 
 The sets are those of `recipes/stsun-tiny.yaml`, with its places held out, and the crops of AgriFieldNet (12 bands,
 few pixels labelled), three tenths of its places held out. How networks are trained and scored, and what their costs
-mean, is as in `change_table.py`, of images in place of pairs.
+mean, is as in `change_table.py`, of images in place of pairs; IoU and F1 of several classes are means over them.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from swath.train.recipe import SetRecipe
 TABLE = Table(
     about=__doc__ or "",
     networks=("unet", "unetplusplus", "deeplabv3plus", "farseg", "lwganet-unetformer-l0", "deeptrinet", "stsun-tiny"),
-    scores={"mean_iou": "mean IoU", "mean_f1": "mean F1", "accuracy": "accuracy"},
+    scores={"iou": "IoU", "f1": "F1", "accuracy": "accuracy"},
     recipes=("stsun-tiny",),
     task="segmentation",
     given={"batch": 8, "crop": 128, "lr": 1e-3},
