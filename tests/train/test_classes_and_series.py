@@ -28,7 +28,7 @@ def test_a_network_learns_classes_of_images(shared_data: Path, tmp_path: Path) -
         for image in sorted((shared_data / "eurosat_rgb" / name).glob("*.jpg"))[:8]:
             shutil.copy(image, folder / name / image.name)
     said = {**QUICK, "network": "lwganet", "options": LWGANET, "crop": 64, "batch": 4, "validations": 1, "steps": 3}
-    report = swath.train(folder, out=tmp_path / "mine.swath", gsd=10.0, **said)
+    report = swath.train(folder, out=tmp_path / "mine.swath", gsd=10.0, mix=0.5, **said)
     model = swath.load(str(report.model))
     assert model.task == "classification"
     assert [label.name for label in model.card.output.classes] == ["Forest", "Residential", "SeaLake"]

@@ -16,9 +16,12 @@ from dataclasses import dataclass
 import numpy as np
 
 from swath.data import Augment, Crops, Sample
+from swath.train.mixing import Paste
 
 _GOLDEN = 0.6180339887498949
 _AHEAD = 3
+_MIXING = 1
+"""Sets the numbers that mixing draws apart from those of crops."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -29,11 +32,13 @@ class Batch:
         number: of the batch, from 0.
         of: position of the set.
         samples: crops of one size.
+        paste: what was pasted into each from the next; None: nothing.
     """
 
     number: int
     of: int
     samples: tuple[Sample, ...]
+    paste: Paste | None = None
 
 
 @dataclass(frozen=True)
@@ -46,6 +51,7 @@ class Draw:
         augment: what is done to crops of each set; None: nothing.
         batch: crops of each set.
         seed: of the run.
+        mix: how often crops of each set are pasted into one another; empty: never.
         rank: of this device.
         world: devices.
     """
@@ -55,6 +61,7 @@ class Draw:
     augment: tuple[Augment | None, ...]
     batch: tuple[int, ...]
     seed: int
+    mix: tuple[float, ...] = ()
     rank: int = 0
     world: int = 1
 
@@ -72,7 +79,12 @@ class Draw:
         of = self.set_of(number)
         batch = self.batch[of]
         first = (number * self.world + self.rank) * batch
-        return Batch(number, of, tuple(self._crop(of, step) for step in range(first, first + batch)))
+        samples = tuple(self._crop(of, step) for step in range(first, first + batch))
+        rng = np.random.default_rng([self.seed, of, number, self.rank, _MIXING])
+        if not self.mix or rng.random() >= self.mix[of]:
+            return Batch(number, of, samples)
+        paste = Paste.drawn(*samples[0].image.shape[-2:], rng)
+        return Batch(number, of, paste.of(samples), paste)
 
     def _crop(self, of: int, step: int) -> Sample:
         sample = self.crops[of].sample(step)

@@ -14,6 +14,7 @@ from swath.data import Crops, Split
 from swath.errors import TrainError
 from swath.models import registry
 from swath.models.model import Model
+from swath.scene.words import many
 from swath.train.at_once import fit_at_once
 from swath.train.average import Average
 from swath.train.batches import Draw
@@ -74,7 +75,7 @@ def _at_once(recipe: Recipe, out: str | Path, *, overwrite: bool, tell: Tell | N
         rate=course.rate,
         precision="float32",
         parameters=sum(tensor.numel() for tensor in model.network.state_dict().values()),
-        ended=f"learnt from {course.pixels:,} labelled pixels at once",
+        ended=f"learnt from {many(course.pixels, 'labelled pixel')} at once",
         notes=_notes([skill]),
     )
 
@@ -103,12 +104,15 @@ def made_ready(recipe: Recipe, out: str | Path, *, resume: bool, overwrite: bool
     skills = [Skill.of(one, kept.skill(card.name), recipe) for one, card in zip(sets, model.cards, strict=True)]
     if recipe.threshold == "best" and not any(skill.seeks for skill in skills):
         raise TrainError("threshold='best' goes with a set of two classes, and there is none; leave it out")
+    if recipe.mix and not any(skill.card.output.per_tile for skill in skills):
+        raise TrainError("mix goes with classes of whole images (task='classification'); leave it out")
     draw = Draw(
         crops=tuple(_crops(skill, recipe) for skill in skills),
         weights=tuple(one.recipe.weight for one in sets),
         augment=tuple(one.recipe.augment or recipe.augment for one in sets),
         batch=tuple(one.recipe.batch or recipe.batch for one in sets),
         seed=recipe.seed,
+        mix=tuple(recipe.mix if skill.card.output.per_tile else 0.0 for skill in skills),
         rank=fabric.global_rank,
         world=fabric.world_size,
     )

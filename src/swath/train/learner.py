@@ -147,6 +147,8 @@ class Skill:
                 return self.task.loss(logits, wanted, weights, smoothing)
             return cast("ClassMap", self.task).loss(logits, wanted, weights, smoothing, trust)
 
+        if batch.paste is not None:
+            return batch.paste.loss(lambda wanted: of(answer, wanted), targets)
         own = getattr(self.model.network, "loss", None)
         if own is not None:
             found: Tensor = own(answer, targets, of)

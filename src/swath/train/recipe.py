@@ -124,6 +124,8 @@ class Recipe(Frozen):
     """How strongly crops are sought where rare classes are, see `swath.data.Crops`."""
     augment: Augment | None = Augment()
     """How crops are turned, scaled and changed in colour, see `swath.data.Augment`; None: not at all."""
+    mix: float = Field(default=0.0, ge=0, le=1)
+    """How often images of a batch are pasted into one another, of classification (CutMix, arXiv:1905.04899)."""
 
     lr: float = Field(default=1e-3, gt=0)
     """Highest learning rate of AdamW (arXiv:1711.05101)."""
