@@ -83,7 +83,8 @@ class Draw:
         rng = np.random.default_rng([self.seed, of, number, self.rank, _MIXING])
         if not self.mix or rng.random() >= self.mix[of]:
             return Batch(number, of, samples)
-        paste = Paste.drawn(*samples[0].image.shape[-2:], rng)
+        height, width = samples[0].image.shape[-2:]
+        paste = Paste.drawn(height, width, rng)
         return Batch(number, of, paste.of(samples), paste)
 
     def _crop(self, of: int, step: int) -> Sample:
