@@ -49,6 +49,16 @@ QUICK: dict[str, dict[str, Any]] = {
     "rsbuilding": {"width": 32, "depth": 2, "heads": 4, "whole": [1], "image_size": 64, "decoder_width": 32},
     "rsbuilding-vit-b": {"width": 32, "depth": 2, "heads": 4, "whole": [1], "image_size": 64, "decoder_width": 32},
     "rsbuilding-vit-l": {"width": 32, "depth": 2, "heads": 4, "whole": [1], "image_size": 64, "decoder_width": 32},
+    **{
+        f"rsbuilding-swin-{size}": {
+            "width": 8,
+            "depth": [2, 1, 1, 1],
+            "heads": [1, 2, 4, 8],
+            "window": 4,
+            "decoder_width": 32,
+        }
+        for size in "tb"
+    },
     "snunet-cd": {"width": 4},
     "snunet-cd-16": {"width": 4},
     "snunet-cd-32": {"width": 4},

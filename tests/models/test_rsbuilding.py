@@ -7,6 +7,7 @@ from typing import Any, cast
 
 import pytest
 import torch
+from timm.layers.drop import DropPath
 
 from swath.errors import CardError
 from swath.models import find, load_official
@@ -16,6 +17,7 @@ from swath.tasks.semantic_change import SemanticChange
 
 from .parity import Case
 
+SWIN: dict[str, Any] = {"width": 8, "depth": (2, 1, 1, 1), "heads": (1, 2, 4, 8), "window": 4, "decoder_width": 32}
 SMALL: dict[str, Any] = {"width": 32, "depth": 2, "heads": 4, "whole": (1,), "image_size": 64, "decoder_width": 32}
 
 
@@ -47,6 +49,41 @@ def test_both_parts_load_by_the_names_of_the_release(shared_data: Path) -> None:
         decoder.compare(torch.cat(network.decode_head(*decoder.inputs("x")), 1))
 
 
+@pytest.mark.parametrize(("released", "tolerance"), [(True, 1e-4), (False, 1e-3)])
+def test_the_network_on_swin_is_that_of_the_release(shared_data: Path, released: bool, tolerance: float) -> None:
+    case = Case.beside(shared_data, "rsbuilding_swin")
+    config = {"width": 16, "depth": (2, 2, 2, 2), "heads": (1, 2, 4, 8), "window": 5}
+    network = cast(RSBuilding, case.official("rsbuilding", released=released, **config))
+    images = case.inputs("before", "after")
+    with torch.inference_mode():
+        for number, level in enumerate(network.backbone(torch.cat(images))):
+            case.compare(level, f"level_{number}")
+        case.compare(torch.cat(network.maps(*images), 1), tolerance=tolerance)
+
+
+def test_the_network_on_swin_is_loaded_strictly(shared_data: Path) -> None:
+    case = Case.beside(shared_data, "rsbuilding_swin")
+    config = {"width": 16, "depth": (2, 2, 2, 2), "heads": (1, 2, 4, 8), "window": 5}
+    state = case.state(torch.nn.Identity())
+    del state["backbone.stages.1.blocks.0.attn.w_msa.qkv.bias"], state["decode_head.simple_fpn.fpn_convs.3.conv.bias"]
+    with pytest.raises(CardError, match=r"4 missing \(backbone.*query.*fpn_convs\.3") as told:
+        load_official("rsbuilding", state | {"backbone.norm4.weight": torch.ones(1)}, **config)
+    assert "1 unexpected (backbone.hidden_states_norms.stage5.weight" in str(told.value)
+
+
+@pytest.mark.parametrize(
+    ("size", "parameters", "tensors", "blocks"), [("swin-t", 38_002_106, 407, 12), ("swin-b", 97_484_664, 575, 24)]
+)
+def test_sizes_on_swin_have_as_many_weights_as_the_release(
+    size: str, parameters: int, tensors: int, blocks: int
+) -> None:
+    with torch.device("meta"):
+        network = find(f"rsbuilding-{size}").build()
+    assert sum(one.numel() for one in network.parameters()) == parameters
+    # Queries, keys and values, which are one there, are three here, with weight and bias each.
+    assert len(network.state_dict()) == tensors + 4 * blocks
+
+
 def test_sizes_have_the_names_of_the_release() -> None:
     with torch.device("meta"):
         state = find("rsbuilding-vit-l").build().state_dict()
@@ -58,10 +95,10 @@ def test_sizes_have_the_names_of_the_release() -> None:
     assert state["decode_head.output_upscaling_cd.3.weight"].shape == (128, 64, 1, 1)
 
 
-@pytest.fixture(scope="module")
-def network() -> RSBuilding:
+@pytest.fixture(scope="module", params=[SMALL, SWIN], ids=["vit", "swin"])
+def network(request: pytest.FixtureRequest) -> RSBuilding:
     torch.manual_seed(0)
-    return cast(RSBuilding, find("rsbuilding").build(classes=2, **SMALL).eval())
+    return cast(RSBuilding, find("rsbuilding").build(classes=2, **request.param).eval())
 
 
 SAM = {
@@ -138,3 +175,29 @@ def test_labels_may_lack_on_one_side(network: RSBuilding) -> None:
     assert isinstance(head, torch.nn.Linear)
     assert head.weight.grad is None or float(head.weight.grad.abs().sum()) == 0  # nothing is said of change
     network.zero_grad()
+
+
+@pytest.mark.parametrize("size", [(1, 1), (33, 150), (160, 7)])
+def test_swin_takes_any_size(size: tuple[int, int]) -> None:
+    torch.manual_seed(0)
+    own = cast(RSBuilding, find("rsbuilding").build(**SWIN).eval())
+    pair = torch.randn(2, 1, 3, *size)
+    with torch.inference_mode():
+        found = own(*pair)
+        assert found.shape == (1, 1, *size)
+        assert not torch.allclose(found, own(*pair.flip(0)), atol=1e-4)  # the order of dates counts
+
+
+def test_swin_may_leave_out_both_halves_of_a_block() -> None:
+    own = cast(RSBuilding, find("rsbuilding").build(**SWIN, drop_path=0.4))
+    drops = [one.drop_prob for one in own.backbone.modules() if isinstance(one, DropPath)]
+    assert drops == pytest.approx([0, 0, 0.1, 0.1, 0.2, 0.2, 0.3, 0.3, 0.4, 0.4])
+
+
+def test_encoders_that_are_none_are_refused() -> None:
+    with pytest.raises(CardError, match=r"one number each, or four each for Swin; found \(2, 2, 6, 2\) and 12"):
+        find("rsbuilding").build(depth=(2, 2, 6, 2))
+    with pytest.raises(CardError, match=r"or four each for Swin; found \(1, 1\) and \(1, 2, 4, 8\)"):
+        find("rsbuilding").build(**{**SWIN, "depth": (1, 1)})
+    with pytest.raises(CardError, match="width 8, doubled from scale to scale, must be a multiple of heads"):
+        find("rsbuilding").build(**{**SWIN, "heads": (1, 2, 4, 7)})

@@ -21,13 +21,22 @@ LEVELS = ["background", "no damage", "minor damage", "major damage", "destroyed"
 LAND = ["other", "green"]
 SPLIT = {"val": ["tile_1_0"], "test": ["tile_1_1"]}
 MAMBA: dict[str, Any] = {"width": 8, "depths": [1, 1, 1, 1], "hidden": 8}
-BUILDING: dict[str, Any] = {
-    "width": 32,
-    "depth": 2,
-    "heads": 4,
-    "whole": [1],
-    "image_size": 64,
-    "decoder_width": 32,
+BUILDING: dict[str, dict[str, Any]] = {
+    "rsbuilding": {
+        "width": 32,
+        "depth": 2,
+        "heads": 4,
+        "whole": [1],
+        "image_size": 64,
+        "decoder_width": 32,
+    },
+    "rsbuilding-swin-t": {
+        "width": 8,
+        "depth": [2, 1, 1, 1],
+        "heads": [1, 2, 4, 8],
+        "window": 4,
+        "decoder_width": 32,
+    },
 }
 
 
@@ -91,8 +100,11 @@ def test_levels_of_damage_reach_the_shapes(folders: Path, scene: swath.Scene, tm
         assert set(shapes[shapes["name"] == name]["class"]) <= {number}
 
 
-def test_dates_without_labels_are_learnt_around(folders: Path, scene: swath.Scene, tmp_path: Path) -> None:
-    said = {**QUICK, **SAID, **SPLIT, "network": "rsbuilding", "options": BUILDING, "validations": 1}
+@pytest.mark.parametrize("network", BUILDING)
+def test_dates_without_labels_are_learnt_around(
+    folders: Path, scene: swath.Scene, tmp_path: Path, network: str
+) -> None:
+    said = {**QUICK, **SAID, **SPLIT, "network": network, "options": BUILDING[network], "validations": 1}
     made = swath.train(folders / "land", classes=LAND, out=tmp_path / "a.swath", steps=2, **said)
     card = swath.load(str(made.model)).card
     assert (card.task, [one.name for one in card.output.classes]) == ("semantic-change", LAND)

@@ -111,19 +111,19 @@ class Attention(nn.Module):
 class Block(nn.Module):
     """Attention and a perceptron, around each of which its input is carried."""
 
-    def __init__(self, width: int, heads: int, window: int, shift: int, dropped: float) -> None:
+    def __init__(self, width: int, heads: int, window: int, shift: int, drops: tuple[float, float]) -> None:
         super().__init__()
         self.shift = shift
         self.layernorm_before = nn.LayerNorm(width)
         self.attention = Attention(width, heads, window)
-        self.drop_path = DropPath(dropped)
+        self.drop_path, self.drop_mlp = (DropPath(one) for one in drops)
         self.layernorm_after = nn.LayerNorm(width)
         self.intermediate, self.output = Dense(width, 4 * width), Dense(4 * width, width)
 
     def forward(self, x: Tensor) -> Tensor:
         """`[B, h, w, width]` -> the same shape."""
         x = x + self.drop_path(self.attention(self.layernorm_before(x), self.shift))
-        y: Tensor = x + self.output(F.gelu(self.intermediate(self.layernorm_after(x))))
+        y: Tensor = x + self.drop_mlp(self.output(F.gelu(self.intermediate(self.layernorm_after(x)))))
         return y
 
 
@@ -146,7 +146,9 @@ class Merging(nn.Module):
 class Stage(nn.Module):
     """Blocks of one scale, and what leads to the next."""
 
-    def __init__(self, width: int, heads: int, window: int, drops: Sequence[float], *, last: bool) -> None:
+    def __init__(
+        self, width: int, heads: int, window: int, drops: Sequence[tuple[float, float]], *, last: bool
+    ) -> None:
         super().__init__()
         self.blocks = nn.Sequential(
             *(Block(width, heads, window, index % 2 * (window // 2), drop) for index, drop in enumerate(drops))
@@ -179,6 +181,7 @@ class Swin(nn.Module):
         heads: of attention at each scale.
         window: side in cells.
         drop_path: chance that attention of the last block is left out in training; less before.
+        drop_mlp: whether its perceptron may be left out too, as in its release, or never, as in transformers.
     """
 
     def __init__(
@@ -189,11 +192,15 @@ class Swin(nn.Module):
         heads: Sequence[int] = (3, 6, 12, 24),
         window: int = 7,
         drop_path: float = 0.0,
+        *,
+        drop_mlp: bool = False,
     ) -> None:
         super().__init__()
         self.widths = tuple(width * 2**scale for scale in range(len(depths)))
+        self.depths, self.window = tuple(depths), window
         self.embeddings = Embeddings(in_channels, width)
-        drops = [drop_path * at / max(1, sum(depths) - 1) for at in range(sum(depths))]
+        shares = [drop_path * at / max(1, sum(depths) - 1) for at in range(sum(depths))]
+        drops = [(share, share * drop_mlp) for share in shares]
         stages = nn.ModuleList()
         for scale, (wide, depth, many) in enumerate(zip(self.widths, depths, heads, strict=True)):
             last = scale == len(depths) - 1

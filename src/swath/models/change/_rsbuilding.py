@@ -10,11 +10,15 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from swath.models.swin import swin_names, with_made
+from swath.models.weights import StateDict
 from swath.nn.padding import to_multiple
+from swath.nn.swin import Swin
 from swath.nn.two_way import TwoWay
 
 _STRIDE = 32
 _LEVELS = 4
+_ENCODER = "backbone."
 _resized = partial(F.interpolate, mode="bilinear")
 
 
@@ -27,6 +31,19 @@ class LayerNorm2d(nn.LayerNorm):
     def forward(self, x: Tensor) -> Tensor:
         """`[B, C, H, W]` -> the same shape."""
         return super().forward(x.permute(0, 2, 3, 1)).permute(0, 3, 1, 2)
+
+
+class Plain(nn.Module):
+    """A convolution with a name of its own."""
+
+    def __init__(self, in_channels: int, out_channels: int, kernel: int = 1) -> None:
+        super().__init__()
+        self.conv = nn.Conv2d(in_channels, out_channels, kernel, padding=kernel // 2)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """`[B, C, H, W]` -> `[B, D, H, W]`."""
+        y: Tensor = self.conv(x)
+        return y
 
 
 class Unit(nn.Module):
@@ -67,6 +84,22 @@ class Pyramid(nn.Module):
         scales = (self.fpn1, self.fpn2, self.fpn3, self.fpn4)
         steps = zip(scales, self.lateral_convs, self.fpn_convs, strict=True)
         return [conv(lateral(scale(x))) for scale, lateral, conv in steps]
+
+
+class TopDown(nn.Module):
+    """Scales to each of which the coarser ones are added (FPN, arXiv:1612.03144)."""
+
+    def __init__(self, widths: Sequence[int], width: int) -> None:
+        super().__init__()
+        self.lateral_convs = nn.ModuleList(Plain(n, width) for n in widths)
+        self.fpn_convs = nn.ModuleList(Plain(width, width, 3) for _ in widths)
+
+    def forward(self, scales: Sequence[Tensor]) -> list[Tensor]:
+        """Maps `[B, C, ...]`, the finest first -> maps `[B, width, ...]`."""
+        levels = [lateral(x) for lateral, x in zip(self.lateral_convs, scales, strict=True)]
+        for finer in reversed(range(len(levels) - 1)):
+            levels[finer] = levels[finer] + F.interpolate(levels[finer + 1], levels[finer].shape[2:])
+        return [conv(level) for conv, level in zip(self.fpn_convs, levels, strict=True)]
 
 
 class PositionCode(nn.Module):
@@ -137,26 +170,30 @@ def _features(width: int) -> nn.Sequential:
 class Decoder(nn.Module):
     """Logits at a quarter of the size: classes before, classes after, change."""
 
-    def __init__(self, in_channels: int, kinds: int, width: int, *, released: bool) -> None:
+    def __init__(self, in_channels: int | Sequence[int], kinds: int, width: int, *, released: bool) -> None:
         super().__init__()
         self.kinds = kinds
         self.pe_emb = PositionCode(width, released=released)
         self.building_a_embed, self.building_b_embed = (nn.Embedding(kinds, width) for _ in range(2))
         self.cd_embed = nn.Embedding(1, width)
         self.transformer_decoder = TwoWayLevels(width)
-        self.simple_fpn = Pyramid(in_channels, width)
+        self.simple_fpn: nn.Module
+        if isinstance(in_channels, int):
+            self.simple_fpn = Pyramid(in_channels, width)
+        else:
+            self.simple_fpn = TopDown(in_channels, width)
         self.fusion_ab, self.fusion_cd = (Fusion(width) for _ in range(2))
         self.pred_head_ab, self.pred_head_cd = (QueryMLP(width) for _ in range(2))
         self.output_upscaling_ab, self.output_upscaling_cd = (_features(width) for _ in range(2))
 
-    def forward(self, encoded: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-        """`[2 B, C, h, w]`, the second dates after the first -> `[B, kinds, 4 h, 4 w]` twice and `[B, 1, 4 h, 4 w]`."""
-        batch = len(encoded) // 2
+    def forward(self, encoded: Tensor | Sequence[Tensor]) -> tuple[Tensor, Tensor, Tensor]:
+        """What the encoder gives of 2 B images, first dates first -> `[B, kinds, h, w]` twice and `[B, 1, h, w]`."""
+        levels = self.simple_fpn(encoded)
+        batch = len(levels[0]) // 2
         asked = torch.cat([self.building_a_embed.weight, self.building_b_embed.weight, self.cd_embed.weight])
         asked = asked.expand(batch, -1, -1)
         queries, dates = asked, []
-        coarse_first = reversed(self.simple_fpn(encoded))
-        for layer, level in zip(self.transformer_decoder.layers, coarse_first, strict=True):
+        for layer, level in zip(self.transformer_decoder.layers, reversed(levels), strict=True):
             height, width = level.shape[2:]
             image = torch.cat(level.flatten(2).transpose(1, 2).chunk(2), 1)
             queries, image = layer(queries, image, asked, self.pe_emb(height, width).repeat(2, 1))
@@ -177,20 +214,35 @@ class RSBuilding(nn.Module):
     """The network; see `rsbuilding.rsbuilding`.
 
     Args:
-        encoder: gives `[B, width, H / 16, W / 16]`.
-        width: of the encoder.
+        encoder: gives `[B, width, H / 16, W / 16]`, or maps of 1/4, 1/8, 1/16 and 1/32 of the size.
+        width: of what the encoder gives; of maps of each of them.
         classes: channels of change, or number of classes.
         decoder_width: of the decoder.
         released: the release's form.
     """
 
     def __init__(
-        self, encoder: nn.Module, width: int, classes: int, decoder_width: int, *, released: bool = False
+        self,
+        encoder: nn.Module,
+        width: int | Sequence[int],
+        classes: int,
+        decoder_width: int,
+        *,
+        released: bool = False,
     ) -> None:
         super().__init__()
         self.classes = classes
         self.backbone = encoder
         self.decode_head = Decoder(width, max(1, classes - 1), decoder_width, released=released)
+
+    def from_release(self, state: StateDict) -> StateDict:
+        """The release's weights by the names here, which for the vision transformer are the same."""
+        if not isinstance(self.backbone, Swin):
+            return state
+        theirs = {key.removeprefix(_ENCODER): one for key, one in state.items() if key.startswith(_ENCODER)}
+        encoder = with_made(swin_names(theirs), self.backbone)
+        rest = {key: one for key, one in state.items() if not key.startswith(_ENCODER)}
+        return {**rest, **{f"{_ENCODER}{key}": one for key, one in encoder.items()}}
 
     def maps(self, before: Tensor, after: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         """Logits of the classes before and after `[B, K - 1, H, W]`, and of change `[B, 1, H, W]`."""
