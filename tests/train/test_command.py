@@ -10,7 +10,7 @@ import typer
 from typer.testing import CliRunner
 
 from swath.cli import app
-from swath.cli.train import fields_of
+from swath.cli.told import fields_of
 from swath.models.registry import card_of
 
 from .making import tiles

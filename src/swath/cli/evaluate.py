@@ -129,6 +129,12 @@ def evaluate(
             rows.add_row(*counted)
         typer.echo()
         show(rows)
+    if found.paper is not None and (by_paper := found.paper.rows()):
+        rows = table(*found.paper.titles())
+        for told in by_paper:
+            rows.add_row(*told)
+        typer.echo()
+        show(rows)
     for note in found.notes:
         typer.echo(f"note: {as_options(note)}")
     if out is not None:

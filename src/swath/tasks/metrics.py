@@ -11,7 +11,7 @@ Scores are numbers from 0 (bad) to 1 but for those that have units; NaN where th
 | --- | --- |
 | `classes`, `labels` | `mean_iou mean_f1 mean_precision mean_recall accuracy kappa ece`, and `iou/NAME` ... per class |
 | `binary`, change of two classes | `iou f1 precision recall` of the yes, `mean_iou accuracy kappa ece` |
-| several classes at once | `mean_iou mean_f1 mean_precision mean_recall accuracy ece`, and per class |
+| several classes at once | `mean_iou mean_f1 mean_precision mean_recall mean_ap micro_ap accuracy ece`, and per class |
 | `semantic-change` | see `swath.tasks.metrics_of_transitions` |
 | `values` | `rmse mae bias r2`, and `rmse/NAME ...` where there are several layers |
 | `values` of pretraining | `error` |

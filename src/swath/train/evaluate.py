@@ -9,11 +9,9 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
-
-import numpy as np
 
 from swath.data import Dataset
 from swath.data import open as open_data
@@ -24,17 +22,18 @@ from swath.predict.skills import fitting_skill, is_fitted, meant, refuse_pretrai
 from swath.scene.write.atomic import check_target
 from swath.tasks import TrainedTask, trained_task
 from swath.tasks.figure import Case
-from swath.tasks.metrics import Metrics
 from swath.train.evaluation.classes import ClassMatch, matched_classes
 from swath.train.evaluation.counting import count_scene
 from swath.train.evaluation.fields import Fields
-from swath.train.evaluation.intervals import about_draws, intervals, single_classes, units
+from swath.train.evaluation.intervals import about_draws, intervals, pooled_of, single_classes, units
+from swath.train.evaluation.papers import Paper
 from swath.train.evaluation.parts import part_of
-from swath.train.evaluation.report import Evaluation, SceneResult
+from swath.train.evaluation.report import Evaluation
+from swath.train.evaluation.scene_result import SceneResult
 from swath.train.evaluation.units import about_units, card_by_class, units_of
 from swath.train.evaluation.worst import Worst
 
-__all__ = ["Evaluation", "evaluate"]
+__all__ = ["Evaluation", "evaluate", "pooled_of"]
 
 _OWN = ("out", "confidence", "probabilities", "extent", "overwrite", "resume", "cluster", "pairs", "before_map")
 """Arguments of `swath.predict` that mean nothing here."""
@@ -121,15 +120,16 @@ def evaluate(
         gives = "units without names" if nameless else model.card.output.kind
         raise TrainError(f"fields= is for classes of pixels, and {model.card.name} gives {gives}")
     options = {"precision": "float32", "fields": None if fields is None else Fields(os.fspath(fields))} | settle
-    counted, cases, notes = _count(part, model, method, task_of, classes, options, worst, progress)
+    paper = Paper.of(part, classes, task_of.metrics(model.card), fields=fields is not None)
+    counted, cases, notes = _count(part, model, method, task_of, classes, options, worst, progress, paper)
     every = [one.metrics for one in counted]
     pooled = pooled_of(every)
     of_fields = [one.fields for one in counted if one.fields is not None]
     fitted = [] if method is None else [f"{method} was fitted to each scene by itself, without its labels"]
     places = [one.place for one in counted]
     notes += about_units(every)
-    if dataset.published is not None:
-        notes.append(f"{dataset.published.title} is scored in its paper by {dataset.published.metric}")
+    scored = None if paper is None else paper.report(counted, bootstrap, seed, single_classes(every))
+    notes += [] if scored is None else scored.notes()
     said = [*fitted, *dataset.notes, *(classes.notes if classes else ()), *notes, *about_draws(places, part.placing)]
     found = Evaluation(
         card=card_by_class(model.card, dataset.classes) if nameless else model.card,
@@ -146,15 +146,11 @@ def evaluate(
         notes=tuple(_few_alike(said)),
         worst=tuple(cases),
         fields=pooled_of(of_fields) if of_fields else None,
+        paper=scored,
     )
     if out is not None:
         found.save(out)
     return found
-
-
-def pooled_of(every: Sequence[Metrics]) -> Metrics:
-    """What several have counted, together."""
-    return every[0].of_row(np.sum([one.row() for one in every], axis=0))
 
 
 def _few_alike(notes: list[str]) -> list[str]:
@@ -226,6 +222,7 @@ def _count(
     options: Mapping[str, Any],
     worst: int,
     progress: Callable[[int, int], None] | None,
+    paper: Paper | None,
 ) -> tuple[list[SceneResult], list[Case], list[str]]:
     """Every scene, the worst of them, and what must be said."""
     results: list[SceneResult] = []
@@ -240,7 +237,9 @@ def _count(
             unlabelled += 1
             continue
         try:
-            counted = count_scene(dataset, item, model, task, classes, options, method)
+            counted = count_scene(
+                dataset, item, model, task, classes, options, method, None if paper is None else paper.metrics
+            )
         except SwathError as error:
             failed[item.name] = error
             continue
@@ -249,7 +248,14 @@ def _count(
         tiled += counted.tiles > 1
         results.append(
             SceneResult(
-                item.name, item.place, counted.metrics, counted.labelled, counted.answered, scores, counted.fields
+                item.name,
+                item.place,
+                counted.metrics,
+                counted.labelled,
+                counted.answered,
+                scores,
+                counted.fields,
+                counted.paper,
             )
         )
         cases.take(dataset, item, model, counted, scores)

@@ -12,6 +12,7 @@ import yaml
 from pydantic import Field, field_validator
 
 from swath.data.files import PARTS
+from swath.data.published.scores import PaperScore
 from swath.models.card import Task
 from swath.models.frozen import Frozen
 from swath.sensors import Band, find_sensor
@@ -225,8 +226,8 @@ class Published(Frozen):
     source: str
     """Address or DOI."""
     citation: str
-    metric: str
-    """By which the paper ranks."""
+    scores: tuple[PaperScore, ...] = Field(min_length=1)
+    """By which the paper ranks, the first before all."""
     unsure: tuple[str, ...] = ()
     """What of this could not be held against its paper or page."""
     known_as: str
@@ -282,6 +283,8 @@ class Published(Frozen):
         names = {one.name for one in self.classes}
         if self.rest is not None and self.rest not in names | {one.name for one in self.ignore}:
             raise ValueError(f"rest: {self.rest!r} is no class, and not among what is ignored")
+        for score in self.scores:
+            score.check(names)
         if lacking := [one for pair in self.transitions.values() for one in pair if one not in names]:
             raise ValueError(f"transitions: {lacking[0]!r} is no class")
 

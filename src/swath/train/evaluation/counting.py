@@ -24,8 +24,11 @@ from swath.scene.scene import Scene
 from swath.sensors import Band
 from swath.tasks import TrainedTask
 from swath.tasks.classmap import decided
+from swath.tasks.mean import LogLoss
 from swath.tasks.metrics import Metrics
+from swath.tasks.metrics_of_break_even import BreakEven
 from swath.tasks.metrics_of_units import UnitMetrics
+from swath.tasks.paper_scores import PaperMetrics
 from swath.tasks.task import MAIN
 from swath.train.evaluation.classes import ClassMatch
 from swath.train.evaluation.fields import Fields
@@ -62,6 +65,8 @@ class Counted:
     notes: tuple[str, ...]
     fields: Metrics | None = None
     """Each field counted once; None where fields were not asked for."""
+    paper: PaperMetrics | None = None
+    """Scores of the set's paper; None where none is known."""
 
 
 def count_scene(
@@ -72,6 +77,7 @@ def count_scene(
     classes: ClassMatch | None,
     options: Mapping[str, Any],
     method: str | None = None,
+    paper: PaperMetrics | None = None,
 ) -> Counted:
     """Predict a scene as a whole and count its answers.
 
@@ -83,6 +89,7 @@ def count_scene(
         classes: which class of the labels is which of the model's.
         options: of `swath.predict`; and `fields`, where each of them is to be counted once.
         method: name of one that is fitted to the scene; `model` is it, fitted to another scene.
+        paper: scores of the set's paper, nothing counted yet.
 
     Raises:
         MatchError: the scene does not fit the model's card.
@@ -100,19 +107,28 @@ def count_scene(
     notes = tuple(product.run.match.get("notes", ())) if product.run is not None else ()
     metrics = task.metrics(card)
     if product.is_of_tiles:
-        return _whole_image(dataset, item, model, answers, task, metrics, classes, notes)
+        counted = _whole_image(dataset, item, model, answers, task, metrics, classes, notes)
+        return counted if paper is None else replace(counted, paper=paper.counted(metrics, paper.empty().own))
     small = _Small(dataset.shape(item))
     voted = None if fields is None else fields.of(item, scene.grid)
+    own = {} if paper is None else paper.empty().own
+    around = max((one.within for one in own.values() if isinstance(one, BreakEven)), default=0)
     labelled = answered = 0
     for window in windows(small.shape, max(small.shape) if answers.at_once else _SIDE):
-        sample = dataset.sample(item, window)
+        wide, inner = _widened(window, around, small.shape)
+        sample = dataset.sample(item, wide)
         if classes is not None and isinstance(sample.target, np.ndarray):
             target = sample.target.astype(np.int64)
             class_planes(target)[...] = classes(class_planes(target))
             sample = replace(sample, target=target)
         targets = task.targets([sample])
-        outputs = _standardised(answers.read(window), model)
-        metrics.update(torch.from_numpy(outputs[None]), targets)
+        outputs = _standardised(answers.read(wide), model)
+        for one in own.values():
+            if isinstance(one, BreakEven):
+                one.update_within(torch.from_numpy(outputs[None]), targets, inner)
+        targets, outputs = targets[..., inner[0], inner[1]], outputs[:, inner[0], inner[1]]
+        for counter in (metrics, *(one for one in own.values() if not isinstance(one, BreakEven | LogLoss))):
+            counter.update(torch.from_numpy(outputs[None]), targets)
         label = targets[0].numpy() if targets.ndim == 3 else targets[0, 0].numpy()  # change, or the first layer
         has_label = np.isfinite(label) if label.dtype.kind == "f" else label != IGNORE
         labelled += int(has_label.sum())
@@ -123,8 +139,19 @@ def count_scene(
     by_field = None if voted is None else task.metrics(card)
     if voted is not None and by_field is not None:
         voted.count(by_field)
+        for one in own.values():
+            if isinstance(one, LogLoss):
+                voted.count(one, by_votes=False)
     answer = metrics.named_units(small.answer) if isinstance(metrics, UnitMetrics) else small.answer
-    return Counted(metrics, labelled, answered, small.label, answer, 1, notes, by_field)
+    of_paper = None if paper is None else paper.counted(metrics, own)
+    return Counted(metrics, labelled, answered, small.label, answer, 1, notes, by_field, of_paper)
+
+
+def _widened(window: Window, by: int, shape: tuple[int, int]) -> tuple[Window, Window]:
+    """A window with what lies around it, as far as there is any; and where it lies within that."""
+    wide = [slice(max(0, part.start - by), min(size, part.stop + by)) for part, size in zip(window, shape, strict=True)]
+    inner = [slice(part.start - all_.start, part.stop - all_.start) for part, all_ in zip(window, wide, strict=True)]
+    return (wide[0], wide[1]), (inner[0], inner[1])
 
 
 def _map_of(dataset: Dataset, item: Item, given: Input) -> Scene:

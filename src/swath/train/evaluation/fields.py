@@ -94,6 +94,7 @@ class FieldsOfScene:
     def __init__(self, source: Outlines | Numbers) -> None:
         self._source = source
         self._votes: dict[int, NDArray[Any]] = {}
+        self._likely: dict[int, NDArray[Any]] = {}
         self._labels: dict[int, NDArray[Any]] = {}
 
     def add(self, window: Window, outputs: NDArray[np.float32], targets: NDArray[np.int64]) -> None:
@@ -112,12 +113,14 @@ class FieldsOfScene:
             mine = numbers[known] == number
             counted = np.bincount(targets[known][mine], minlength=len(outputs))
             self._votes[number] = self._votes.get(number, 0) + votes[mine].sum(0)
+            self._likely[number] = self._likely.get(number, 0) + answers[:, mine].sum(1, dtype=np.float64)
             self._labels[number] = self._labels.get(number, 0) + counted
 
-    def count(self, metrics: Metrics) -> int:
-        """Let all fields count once each; how many they are."""
+    def count(self, metrics: Metrics, *, by_votes: bool = True) -> int:
+        """Let all fields count once each, by votes or by the mean of their pixels' probabilities; how many they are."""
         if self._votes:
-            shares = np.stack([votes / votes.sum() for votes in self._votes.values()]).astype(np.float32)
+            every = self._votes if by_votes else self._likely
+            shares = np.stack([each / each.sum() for each in every.values()]).astype(np.float32)
             labels = np.array([counts.argmax() for counts in self._labels.values()])
             metrics.update(torch.from_numpy(shares.T[None, :, :, None]), torch.from_numpy(labels[None, :, None]))
         return len(self._votes)

@@ -7,13 +7,16 @@ than they know. Where there are fewer than `FEW` places, scenes are drawn, and t
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from functools import reduce
+from typing import Any, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
 from swath.tasks.metrics import ClassMetrics, Metrics
 from swath.train.evaluation.words import many
+
+_M = TypeVar("_M", bound=Metrics)
 
 FEW = 5
 """Of fewer, draws tell nothing."""
@@ -44,14 +47,18 @@ def intervals(
     """
     if not scenes or times < 1:
         return {}
-    rows = np.stack([one.row() for one in scenes])
-    places = places if places is not None else [str(number) for number in range(len(rows))]
-    rows = by_place(rows, places)
-    if len(rows) < 2:
+    places = places if places is not None else [str(number) for number in range(len(scenes))]
+    if len(set(places)) < 2:
         return {}
-    drawn = draws(len(rows), times, seed, kinds and kinds_of(places, kinds))
-    found = [scenes[0].of_row(row).compute() for row in drawn @ rows]
+    rows = _rows_by_place(scenes, places)
+    drawn = draws(rows.shape[0], times, seed, kinds and kinds_of(places, kinds))
+    found = [scenes[0].of_row(one @ rows).compute() for one in drawn.astype(np.float64)]
     return {name: limits for name in found[0] if (limits := _limits([one[name] for one in found], share)) is not None}
+
+
+def pooled_of(every: Sequence[_M]) -> _M:
+    """What several have counted, together."""
+    return every[0].of_row(reduce(np.add, (one.row() for one in every)))
 
 
 def units(places: Sequence[str]) -> Sequence[str]:
@@ -90,6 +97,16 @@ def by_place(rows: NDArray[Any], places: Sequence[str]) -> NDArray[Any]:
     total = np.zeros((len(number), *rows.shape[1:]), rows.dtype)
     np.add.at(total, [number[place] for place in places], rows)
     return total
+
+
+def _rows_by_place(scenes: Sequence[Metrics], places: Sequence[str]) -> Any:
+    """Counts of each place, `[P, D]`, sparse: an image fills few of the bins that average precision needs."""
+    from scipy import sparse
+
+    number = {place: at for at, place in enumerate(dict.fromkeys(places))}
+    rows = sparse.vstack([sparse.csr_array(one.row()[None]) for one in scenes], format="csr")
+    which = ([number[place] for place in places], np.arange(len(scenes)))
+    return sparse.csr_array((np.ones(len(scenes)), which), shape=(len(number), len(scenes))) @ rows
 
 
 def about_draws(places: Sequence[str], placing: str) -> list[str]:

@@ -8,7 +8,7 @@ import json
 import math
 import os
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -23,33 +23,12 @@ from swath.tasks.metrics import ClassMetrics, Metrics
 from swath.tasks.metrics_of_several import SeveralMetrics
 from swath.tasks.metrics_of_units import UnitMetrics
 from swath.train.evaluation.intervals import FEW
+from swath.train.evaluation.papers import PaperReport
+from swath.train.evaluation.scene_result import SceneResult
 from swath.train.evaluation.words import WORDS, many, name_of, number, table
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
-
-
-@dataclass(frozen=True, eq=False)
-class SceneResult:
-    """One scene.
-
-    Attributes:
-        name: of the item.
-        place: scenes of one place share it, and are drawn together for the intervals.
-        metrics: its counts.
-        labelled: pixels (images) with a label that were seen.
-        answered: those of them with an answer.
-        scores: of this scene alone.
-        fields: its fields, each counted once; None where they were not asked for.
-    """
-
-    name: str
-    place: str
-    metrics: Metrics
-    labelled: int
-    answered: int
-    scores: Mapping[str, float] = field(default_factory=dict)
-    fields: Metrics | None = None
 
 
 @dataclass(frozen=True, eq=False)
@@ -71,6 +50,7 @@ class Evaluation:
         notes: what a reader should know.
         worst: the scenes with the worst scores, to be looked at.
         fields: all fields counted together, each once, by the votes of its pixels; None: not asked for.
+        paper: the scores by which the set's paper ranks; None where it is no published set.
     """
 
     card: Card
@@ -87,6 +67,7 @@ class Evaluation:
     notes: tuple[str, ...]
     worst: tuple[Case, ...]
     fields: Metrics | None = None
+    paper: PaperReport | None = None
 
     @property
     def headline(self) -> str:
@@ -150,7 +131,8 @@ class Evaluation:
 
     def class_titles(self) -> tuple[str, ...]:
         """Scores that `class_rows` tells; the first has an interval."""
-        return ("f1", "precision", "recall") if self.card.output.per_tile else ("iou", "f1", "precision", "recall")
+        shown = ("f1", "precision", "recall") if self.card.output.per_tile else ("iou", "f1", "precision", "recall")
+        return (*shown, "ap") if isinstance(self.metrics, SeveralMetrics) else shown
 
     def describe(self) -> str:
         """What was found, as text for people."""
@@ -160,6 +142,8 @@ class Evaluation:
             lines += ["", *table(self.titles(of_class=True), classes)]
         if fields := self.field_rows():
             lines += ["", *table(self.field_titles(), fields)]
+        if self.paper is not None and (rows := self.paper.rows()):
+            lines += ["", *table(self.paper.titles(), rows)]
         if self.notes:
             lines += ["", *(f"note: {note}" for note in self.notes)]
         return "\n".join(lines)
@@ -221,6 +205,7 @@ class Evaluation:
                 for one in self.scenes
             ],
             **({} if self.fields is None else {"fields": _plain(self.fields.compute())}),
+            **({} if self.paper is None else {"paper": self.paper.to_json()}),
             "notes": list(self.notes),
             "seconds": round(self.seconds, 3),
         }
