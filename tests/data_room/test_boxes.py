@@ -67,9 +67,9 @@ def test_oddities_are_counted() -> None:
     label = BoxesLabel(upright((0, 0, 5, 5), (-9, 0, 5, 5), (90, 0, 99, 5), (1, 1, 1.5, 1.5)))
     found = label.oddities(GRID)
     assert {what.split(";")[0]: times for what, times in found.items()} == {
-        "objects lie outside their image": 1,
-        "objects reach beyond their image": 1,
-        "objects cover less than a pixel": 1,
+        "outside the image": 1,
+        "reaching beyond the image": 1,
+        "smaller than a pixel": 1,
     }
     shares = BoxesLabel(upright((0, 0, 0.5, 0.5)), in_shares=True)
     np.testing.assert_array_equal(shares.on(GRID).corners, [[0, 0, 40, 30]])

@@ -84,9 +84,9 @@ def test_coco_says_what_is_odd(shared_data: Path, tmp_path: Path) -> None:
     (tmp_path / "labels.json").write_text(json.dumps(told))
     data = swath.data.open(tmp_path)
     said = " | ".join(data.notes)
-    assert "1 objects are told twice" in said
-    assert "1 objects have no extent" in said
-    assert "1 annotations have no box that can be read" in said
+    assert "1 object told twice" in said
+    assert "1 object without extent" in said
+    assert "1 annotation without a box that can be read" in said
     assert "'Ships' (1) and 'ship'" in said
     assert {stray.path.name: stray.why for stray in data.strays} == {
         "103.jpg": "image without label",
@@ -114,7 +114,7 @@ def test_coco_that_is_damaged_is_told(own_data: Path, tmp_path: Path) -> None:
     (tmp_path / "labels.json").write_text(json.dumps(told))
     data = swath.data.open(tmp_path)
     assert sum(data.counts(item)[0] for item in data.items if data.counts(item)) == 1
-    assert any(note.startswith("4 annotations have no box") for note in data.notes)
+    assert any(note.startswith("4 annotations without a box") for note in data.notes)
     for key, lacking in (("images", "id"), ("categories", "name")):
         broken = {**told, key: [{at: one[at] for at in one if at != lacking} for one in told[key]]}
         (tmp_path / "labels.json").write_text(json.dumps(broken))
@@ -280,4 +280,4 @@ def test_rows_of_a_table_that_are_damaged_are_left_out(own_data: Path, tmp_path:
     data = swath.data.open(tmp_path)
     assert [one.name for one in data.classes] == ["court"]
     assert boxes_of(data, "a").corners.tolist() == [[10, 20, 30, 40]]
-    assert data.notes == ("2 of 3 rows hold no numbers where the box should be; they are left out",)
+    assert data.notes == ("2 of 3 rows without numbers where the box should be; left out",)

@@ -200,4 +200,4 @@ def test_a_split_that_parts_copies_is_told(own_data, tmp_path):
         shutil.copy(tmp_path / "train" / role / name, tmp_path / "test" / role / name)
     report = swath.data.inspect(swath.data.open(tmp_path))
     for kind in ("copies", "overlap"):
-        assert "1 of the pairs lie in two parts of the split, whose scores are too good" in finding(report, kind).action
+        assert "the split parts 1 pair of them, so that its scores are too good" in finding(report, kind).action

@@ -43,7 +43,7 @@ def test_weights_of_items_come_from_a_table(folder: Path) -> None:
         swath.data.open(folder, task="segmentation", quality="catalog.csv:Class", grades={"1": 1}, **SAID)
     other = pd.DataFrame({"name": ["elsewhere"], "weight": [1.0]})
     other.to_csv(folder / "other.csv", index=False)
-    with pytest.raises(DataError, match="names none of the 16 items; it has 'elsewhere'"):
+    with pytest.raises(DataError, match=r"names no item \(16 there\); it has 'elsewhere'"):
         swath.data.open(folder, task="segmentation", quality="other.csv:weight", **SAID)
     with pytest.raises(DataError, match="say which column"):
         swath.data.open(folder, task="segmentation", quality="catalog.csv", **SAID)

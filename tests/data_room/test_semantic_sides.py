@@ -35,7 +35,7 @@ def test_what_a_place_lacks_is_not_labelled(folder: Path, own_data: Path) -> Non
     data = swath.data.open(folder, task="semantic-change", classes=NAMES)
     assert [one.name for one in data.items] == list(LABELLED)
     assert not data.strays
-    assert "of 4 places 2 have no classes of date 1, which are not labelled there" in data.notes
+    assert "2 of 4 places without classes of date 1; not labelled there" in data.notes
     for item in data.items:
         number, roles = int(item.name), LABELLED[item.name]
         change, *classes = data.sample(item).target

@@ -121,7 +121,7 @@ def test_a_table_of_classes(suffix: str, shared_data: Path, tmp_path: Path) -> N
         name: told[name] for name in rest
     }
     assert [one.why for one in data.strays] == [f"not in classes.{suffix}"] * 2, first
-    assert f"classes.{suffix}: 1 of 6 rows name no place that is here" in data.notes
+    assert f"classes.{suffix}: 1 of 6 rows for places that are not here" in data.notes
     assert data.items[0].label is not None
     assert data.items[0].label.files == (folder / f"classes.{suffix}",)
 

@@ -170,11 +170,11 @@ def test_what_the_network_gives_is_seen(plain: Make) -> None:
     assert wrap(half, classes="abc").tile.multiple == 2, "odd sizes do not come back as they went in"
 
     for network, task, about, message in (
-        (plain(), "segmentation", {"classes": "ab"}, "gives 3 channels and 2 classes are named"),
+        (plain(), "segmentation", {"classes": "ab"}, "gives 3 channels and 2 classes named"),
         (plain(), "regression", {}, r"gives 3 layers; name them: layers=\["),
         (plain(), "detection", {}, "say output="),
         (plain(3), "segmentation", {"classes": "abc"}, "does not take 4 channels of 128 x 128 px: .*expected input"),
-        (plain(), "segmentation", {"classes": "abc", "normalisation": [None]}, "has 1 entries for 4 bands"),
+        (plain(), "segmentation", {"classes": "abc", "normalisation": [None]}, "has 1 entry for 4 bands"),
         (plain(), "segmentation", {"classes": "abc", "gsd": "native"}, "gsd='native' is not known"),
         (plain(), "segmentation", {"classes": "abc", "licens": "MIT"}, "licens: Extra inputs"),
     ):
@@ -214,7 +214,7 @@ def test_dates_reach_the_network_as_the_card_says(card: Card) -> None:
         told(DatesRule(max=5), 3, ("days",))
     with pytest.raises(CardError, match="T in its range; found"):
         told(DatesRule(), 2)
-    with pytest.raises(CardError, match="has 1 inputs, and 0 were given"):
+    with pytest.raises(CardError, match="takes 1 input, not 0"):
         Model(Tell(), card)()
 
 

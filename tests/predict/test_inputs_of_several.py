@@ -203,8 +203,8 @@ def test_inputs_that_lack_or_are_unknown_are_named(home: Path) -> None:
     image, heights = scenes = paris(home)
     own = model_for(scenes, 2)
     for given, words in (
-        (image, "takes 2 scene(s), and 1 are given; give {'image': ..., 'heights': ...}"),
-        ((image, heights, heights), "takes 2 scene(s), and 3 are given"),
+        (image, "takes 2 scenes, not 1; give {'image': ..., 'heights': ...}"),
+        ((image, heights, heights), "takes 2 scenes, not 3"),
         ({"image": image}, "takes the inputs image, heights, and scenes are given for ['image']"),
         ({"image": image, "depths": heights}, "scenes are given for ['image', 'depths']"),
     ):

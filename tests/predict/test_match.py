@@ -612,7 +612,7 @@ def test_an_input_of_another_crs_keeps_its_values_at_their_places(paris: swath.S
 
 def test_inputs_are_refused_together_and_by_name(shared_data: Path) -> None:
     optical, dem, card = heights(shared_data)
-    assert "takes 2 scene(s), and 1 are given; give {'image': ..., 'dem': ...}" in refused(optical, card)
+    assert "takes 2 scenes, not 1; give {'image': ..., 'dem': ...}" in refused(optical, card)
     assert "takes the inputs image, dem, and scenes are given for ['dem']" in refused({"dem": dem}, card)
     text = refused((dem, optical), card)
     assert text.startswith("the scenes do not fit water-s2: image (srtm_sen2.tif): ")

@@ -167,5 +167,5 @@ def test_what_cannot_be_prepared_is_said(pair: swath.Scene) -> None:
         swath.predict(shown(flat, pair), "cva", match_radiometry=True)
     with pytest.raises(PredictError, match="compare dates, and the scene has one"):
         swath.predict(pair.select(dates=[0]), "cva", coregister=True)
-    with pytest.raises(PredictError, match="has 1 entries for 2 dates"):
+    with pytest.raises(PredictError, match="has 1 entry for 2 dates"):
         swath.predict(pair, "cva", coregister=[[1.0, 2.0]])

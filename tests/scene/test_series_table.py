@@ -83,7 +83,7 @@ def test_series_of_other_years_and_days_come_together(tmp_path: Path) -> None:
     assert np.isnan(table.values[2, [0, 5], 0]).tolist() == [True, False] or np.isnan(table.values[2, 0, 0])
     np.testing.assert_allclose(table.values[2, 1:5, 0], [1, 2, 3, 4], atol=0.05)
     assert table.notes == (
-        "1 series were seen on other days of the year; they are brought onto the first's along lines",
+        "1 series seen on other days of the year; brought onto the first's along lines",
     )
 
 

@@ -141,7 +141,7 @@ def test_what_does_not_go_together_is_refused(tmp_path: Path) -> None:
         )
     with pytest.raises(OpenError, match="names s3; the sources are s2"):
         swath.open({"s2": fine}, sensor={"s3": "dem"})
-    with pytest.raises(OpenError, match="2 sensors for 1 sources"):
+    with pytest.raises(OpenError, match="2 sensors for 1 source:"):
         swath.open(fine, sensor=["dem", "dem"])
     table = tmp_path / "weather.csv"
     table.write_text("date,t2m\n2020-01-01,wet\n")

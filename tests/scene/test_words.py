@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from swath.scene.words import ground_words, percent
+from swath.scene.words import ground_words, many, percent
 
 
 @pytest.mark.parametrize(
@@ -21,3 +21,24 @@ def test_lengths(length: float, words: str) -> None:
 )
 def test_shares(share: float, words: str) -> None:
     assert percent(share) == words
+
+
+@pytest.mark.parametrize(
+    ("count", "what", "words"),
+    [
+        (1, "scene", "1 scene"),
+        (2000, "scene", "2,000 scenes"),
+        (0, "class", "0 classes"),
+        (1, "class", "1 class"),
+        (2, "patch", "2 patches"),
+        (2, "box", "2 boxes"),
+        (3, "entry", "3 entries"),
+        (3, "day", "3 days"),
+    ],
+)
+def test_counts(count: int, what: str, words: str) -> None:
+    assert many(count, what) == words
+
+
+def test_a_plural_of_its_own() -> None:
+    assert [many(n, "line or point", "lines and points") for n in (1, 2)] == ["1 line or point", "2 lines and points"]

@@ -63,7 +63,7 @@ def dataset(folder: Path) -> swath.data.Dataset:
 def test_maps_are_found_beside_the_pairs(dataset: swath.data.Dataset, folder: Path) -> None:
     assert dataset.task == "change"
     assert [label.value for label in dataset.before_classes] == [2, 5, 7]
-    assert any("of 4 places 3 have a map of the first date" in note for note in dataset.notes)
+    assert any("3 of 4 places with a map of the first date" in note for note in dataset.notes)
     with rasterio.open(folder / "map" / "1.tif") as source:
         stored = source.read(1)
     sample = dataset.sample(dataset["1"], np.s_[4:40, 100:140])

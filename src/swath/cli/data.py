@@ -9,6 +9,7 @@ import typer
 from swath.cli.options import BandNames, SensorName, band_keys, sensors_told
 from swath.cli.options import split as parts_of
 from swath.cli.words import as_options, show
+from swath.scene.words import many
 
 if TYPE_CHECKING:
     from swath.data import Dataset, Report
@@ -104,7 +105,7 @@ def split(
     made.save(out, overwrite=overwrite)
     left = len(found) - sum(len(names) for names in (made.train, made.val, made.test))
     show(
-        f"{out}: {len(made.train)} items to train, {len(made.val)} to tune, {len(made.test)} to score"
+        f"{out}: {many(len(made.train), 'item')} to train, {len(made.val)} to tune, {len(made.test)} to score"
         + (f", {left} left out (see swath data inspect)" if left else ""),
         f"parted by {made.how}",
     )

@@ -11,7 +11,7 @@ import typer
 
 from swath.cli.options import BandNames, Complex, Dates, Paths, Place, SensorName, open_paths
 from swath.cli.words import as_options, indented, show, stored_words, table
-from swath.scene.words import ground_words, percent
+from swath.scene.words import ground_words, many, percent
 
 if TYPE_CHECKING:
     from rich.console import RenderableType
@@ -95,7 +95,7 @@ def _print(found: Description, scene: Scene) -> None:
     if len(found.bands) > 1:
         parts.append(indented(_band_table(found), above=1))
     if len(found.bands) > _MOST_ROWS:
-        parts.append(f"  and {len(found.bands) - _MOST_ROWS} more bands (--json lists all)")
+        parts.append(f"  and {many(len(found.bands) - _MOST_ROWS, 'more band')} (--json lists all)")
     parts += [indented(_class_table(band), above=1) for band in found.bands if band.class_shares]
     if len(found.dates) > 1:
         parts.append(indented(_date_table(found), above=1))

@@ -152,8 +152,8 @@ class BoxesLabel:
         beyond = (x1 <= 0) | (y1 <= 0) | (x0 >= width) | (y0 >= height)
         across = ~beyond & ((x0 < -slack) | (y0 < -slack) | (x1 > width + slack) | (y1 > height + slack))
         found = {
-            "objects lie outside their image; left out": beyond,
-            "objects reach beyond their image; cut at its edge": across,
-            "objects cover less than a pixel; kept": areas(boxes) < 1,
+            "outside the image; left out": beyond,
+            "reaching beyond the image; cut at its edge": across,
+            "smaller than a pixel; kept": areas(boxes) < 1,
         }
         return {what: int(which.sum()) for what, which in found.items() if which.any()}

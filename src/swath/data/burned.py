@@ -20,6 +20,7 @@ from swath.data.shapes import ShapesLabel
 from swath.data.vector_files import Shapes, overlaps
 from swath.errors import DataError
 from swath.scene.scene import Scene
+from swath.scene.words import many
 
 _MOST_OVERLAPS = 3  # pairs of classes that are named
 
@@ -139,11 +140,11 @@ def _notes(source: Shapes, used: set[int]) -> list[str]:
     """What is odd about the shapes of a file."""
     name, notes = source.path.name, list(source.notes)
     if lost := len(source.names) - len(used):
-        notes.append(f"{name}: {lost} of {len(source.names)} shapes touch no image")
+        notes.append(f"{name}: {lost} of {many(len(source.names), 'shape')} outside all images")
     if source.frame.crs is None:
         notes.append(f"{name}: tells no CRS; that of the images is taken")
     for (a, b), times in overlaps(source.geometries, source.names).most_common(_MOST_OVERLAPS):
-        notes.append(f"{name}: {times} shapes of {a!r} and {b!r} overlap; the smaller one counts")
+        notes.append(f"{name}: {many(times, 'overlap')} of {a!r} with {b!r}; the smaller shape counts")
     return notes
 
 

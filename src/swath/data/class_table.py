@@ -13,7 +13,7 @@ from swath.data.masks import Coding
 from swath.data.sample import IGNORE
 from swath.errors import DataError
 from swath.models.gives import ClassLabel
-from swath.scene.words import percent
+from swath.scene.words import many, percent
 
 _YES_NO = {"change": ("unchanged", "changed")}
 _BLURRED = 0.02
@@ -50,7 +50,7 @@ def class_table(contents: Mapping[Path, Contents], asked: Asked, task: str) -> C
     ignored = {wide(number) if is_colour and number < 256 else number for number in asked.ignore} | {-1}
     found = sorted(number for number in total if number not in ignored)
     if not found:
-        raise DataError(f"{len(contents)} masks hold nothing but unlabelled pixels; look at ignore=")
+        raise DataError(f"{many(len(contents), 'mask')} with nothing but unlabelled pixels; look at ignore=")
     first = next(iter(contents.values()))
     blank = {IGNORE: IGNORE} if -1 in total else {}
     blank |= {number: IGNORE for number in ignored if number != -1}

@@ -18,6 +18,7 @@ from swath.data.item import ClassIndex, Item
 from swath.data.sample import IGNORE, Boxes, Sample, class_planes
 from swath.errors import DataError
 from swath.scene.reader import Roi
+from swath.scene.words import many
 
 _TRIES = 8
 """Windows that are looked at for one with enough valid pixels."""
@@ -55,7 +56,9 @@ class Crops:
         if not (0 <= self.rare <= 1 and 0 <= self.invalid <= 1):
             raise DataError(f"rare={self.rare:g} and invalid={self.invalid:g} must lie between 0 and 1")
         if self.weights is not None and (len(self.weights) != len(self.data) or not sum(self.weights) > 0):
-            raise DataError(f"{len(self.weights)} weights for {len(self.data)} items; give one each, some above 0")
+            raise DataError(
+                f"{many(len(self.weights), 'weight')} for {many(len(self.data), 'item')}; give one each, some above 0"
+            )
 
     @property
     def shape(self) -> tuple[int, int]:

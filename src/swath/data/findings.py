@@ -15,7 +15,7 @@ from swath.data.layouts import listing
 from swath.data.likeness import copies, overlaps
 from swath.data.report import ClassFacts, Finding
 from swath.errors import SwathError, SwathWarning
-from swath.scene.words import ground_words, percent
+from swath.scene.words import ground_words, many, percent
 
 _MOST_PAIRS = 100
 """Items whose dates are laid on each other; more take minutes."""
@@ -75,20 +75,20 @@ def _unlike(facts: Sequence[ItemFacts], usual: tuple[Any, ...] | None) -> Iterat
     if others and usual is not None:
         one = others[0]
         has, most = (f"{dates} of {listing(bands, 6)}" for dates, bands in ((one.dates, one.bands), usual[:2]))
-        what = f"{_items(others)} have other bands or dates than most ({one.name}: {has}; most: {most})"
+        what = f"{_items(others)} with other bands or dates than most ({one.name}: {has}; most: {most})"
         yield Finding("bands", what, "left out; bands=[...] picks bands that all have", _names(others))
 
 
 def _empty(facts: Sequence[ItemFacts]) -> Iterator[Finding]:
     for kind, bare, what in (
-        ("invalid", [one for one in facts if one.invalid >= 1], "hold no valid pixel"),
-        ("unlabelled", [one for one in facts if one.unlabelled >= 1 and one.invalid < 1], "have no labelled pixel"),
+        ("invalid", [one for one in facts if one.invalid >= 1], "without a valid pixel"),
+        ("unlabelled", [one for one in facts if one.unlabelled >= 1 and one.invalid < 1], "without a labelled pixel"),
     ):
         if bare:
             yield Finding(kind, f"{_items(bare)} {what} ({listing(_names(bare), 3)})", "left out", _names(bare))
     mostly = [one for one in facts if _MOSTLY < one.invalid < 1]
     if mostly:
-        what = f"{_items(mostly)} are more than half without data ({listing(_names(mostly), 3)})"
+        what = f"{_items(mostly)} more than half without data ({listing(_names(mostly), 3)})"
         yield Finding(
             "nodata", what, "kept; invalid pixels never count, and crops with fewer are sought", _names(mostly)
         )
@@ -99,7 +99,7 @@ def _strays(data: Dataset) -> Iterator[Finding]:
     for stray in data.strays:
         by_why[stray.why.partition(":")[0]].append(stray.path.relative_to(data.root).as_posix())
     for why, paths in by_why.items():
-        what = f"{len(paths)} file{'s' if len(paths) > 1 else ''} ({listing(paths, 3)}): {why}"
+        what = f"{many(len(paths), 'file')} ({listing(paths, 3)}): {why}"
         yield Finding("stray", what, "left out", tuple(paths))
 
 
@@ -157,13 +157,14 @@ def _likeness(
     known = {frozenset(pair) for group in same for pair in pairwise(group)}
     near = [pair for pair in alike if frozenset(pair) not in known]
     if near:
-        what = f"{len(near)} pairs of images look nearly the same ({listing([' and '.join(pair) for pair in near], 2)})"
+        what = (
+            f"{many(len(near), 'pair')} of images nearly the same ({listing([' and '.join(pair) for pair in near], 2)})"
+        )
         yield Finding("alike", what, _kept(near, parts, " that is given this report"), _both(near))
     over = overlaps(data)
     if over:
-        what = (
-            f"{len(over)} pairs of images overlap on the ground ({listing([' and '.join(pair) for pair in over], 2)})"
-        )
+        told = listing([" and ".join(pair) for pair in over], 2)
+        what = f"{many(len(over), 'pair')} of images overlapping on the ground ({told})"
         yield Finding("overlap", what, _kept(over, parts), _both(over))
 
 
@@ -173,8 +174,8 @@ def _kept(pairs: Sequence[tuple[str, str]], parts: Mapping[str, str], which: str
     if not parted:
         return f"kept; a split{which} never parts them"
     return (
-        f"{parted} of the pairs lie in two parts of the split, whose scores are too good; a split by='place' parts "
-        "them anew"
+        f"the split parts {many(parted, 'pair')} of them, so that its scores are too good; a split by='place' "
+        "holds them together"
     )
 
 
@@ -200,7 +201,9 @@ def _shifted(data: Dataset, facts: Sequence[ItemFacts]) -> Iterator[Finding]:
     if off:
         ranked = sorted(off, key=lambda name: -off[name])
         words = listing([f"{name} by up to {off[name]:.1f} px" for name in ranked], 4)
-        of = f"{len(looked)} items" if len(looked) == len(series) else f"{len(looked)} of {len(series)} items"
+        of = (
+            many(len(series), "item") if len(looked) == len(series) else f"{len(looked)} of {many(len(series), 'item')}"
+        )
         what = f"dates lie off one another in {len(off)} of {of}: {words}"
         action = "kept as they are; edges may be learnt as change: coregister=True lays them over their first date"
         if data.coregister:
@@ -239,7 +242,9 @@ def _odd_boxes(data: Dataset, facts: Sequence[ItemFacts]) -> Iterator[Finding]:
                 where[kind].append(one.name)
     for kind, count in times.items():
         what, _, action = kind.partition("; ")
-        yield Finding("boxes", f"{count} {what} ({listing(where[kind], 3)})", action, tuple(where[kind]))
+        yield Finding(
+            "boxes", f"{many(count, 'object')} {what} ({listing(where[kind], 3)})", action, tuple(where[kind])
+        )
 
 
 def _halves(note: str) -> tuple[str, str]:
@@ -249,7 +254,7 @@ def _halves(note: str) -> tuple[str, str]:
 
 
 def _items(facts: Sequence[ItemFacts]) -> str:
-    return f"{len(facts)} item{'s' if len(facts) > 1 else ''}"
+    return many(len(facts), "item")
 
 
 def _names(facts: Sequence[ItemFacts]) -> tuple[str, ...]:

@@ -53,7 +53,7 @@ def _parts(source: Path, listed: Mapping[str, Sequence[str]], items: Sequence[It
                     f"{source}: {told!r} is in {parts[told]} and in {part}; a place may be in one part only"
                 )
     if not parts:
-        raise DataError(f"{source}: names none of the {len(items)} items, such as {items[0].name!r}; mend or remove it")
+        raise DataError(f"{source}: names no item ({len(items)} there), such as {items[0].name!r}; mend or remove it")
     return parts
 
 

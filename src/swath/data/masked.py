@@ -13,6 +13,7 @@ from swath.data.item import Item, Label
 from swath.data.layouts import Asked, Found, Stray, listing
 from swath.data.masks import MaskLabel, ValuesLabel
 from swath.errors import DataError
+from swath.scene.words import many
 
 
 @dataclass(frozen=True)
@@ -35,7 +36,7 @@ def found_of(root: Path, pairs: Sequence[Paired], strays: Sequence[Stray], asked
     broken = {path: why for path, why in contents.items() if isinstance(why, str)}
     whole = {path: one for path, one in contents.items() if isinstance(one, Contents)}
     if not whole:
-        raise DataError(f"{root}: none of its {len(pairs)} masks can be read; the first: {next(iter(broken.values()))}")
+        raise DataError(f"{root}: no mask can be read ({len(pairs)} tried); the first: {next(iter(broken.values()))}")
     readable = [one for one in pairs if one.mask in whole]
     strays = [*strays, *(Stray(path, f"mask cannot be read: {why}") for path, why in broken.items())]
     strays += [Stray(image, "its mask cannot be read") for one in pairs if one.mask in broken for image in one.images]
@@ -65,7 +66,9 @@ def with_maps(root: Path, found: Found, maps: Mapping[str, Path], asked: Asked) 
         raise DataError(f"{read.strays[0].path}: {read.strays[0].why}, that of the first date; mend it or leave it out")
     labels = {one.name: one.label for one in read.items}
     items = tuple(replace(one, before=labels.get(one.name)) for one in found.items)
-    told = [f"of {len(items)} places {len(drawn)} have a map of the first date"] if len(drawn) < len(items) else []
+    told = (
+        [f"{len(drawn)} of {many(len(items), 'place')} with a map of the first date"] if len(drawn) < len(items) else []
+    )
     said = [f"maps of the first date: {note}" for note in read.notes if "classes=" not in note]
     notes = (*found.notes, *said, *told)
     return replace(found, items=items, notes=notes, before_classes=read.classes)

@@ -19,6 +19,7 @@ from odc.geo.geobox import GeoBox
 
 from swath.data.inside import Opening
 from swath.errors import DataError, ReadError
+from swath.scene.words import many
 
 
 @dataclass(frozen=True)
@@ -60,7 +61,9 @@ def _series(path: Path, names: Sequence[str]) -> list[_Series]:
             for name in names:
                 values, time = file[name], file[f"{name.rpartition('/')[0]}/time"]
                 if values.ndim != 3 or len(values) != len(time) or not len(time):
-                    raise DataError(f"{path}: {name} of shape {values.shape} does not go with {len(time)} dates")
+                    raise DataError(
+                        f"{path}: {name} of shape {values.shape} does not go with {many(len(time), 'date')}"
+                    )
                 read.append((values[...], _dates(time)))
     except (OSError, KeyError, ValueError) as error:
         raise ReadError(f"{path}: a series in it cannot be read: {error}") from error

@@ -108,8 +108,8 @@ class Quality:
         if not any(one in there for item in items for one in named(item)):
             first, some = items[0], min(there, default="nothing")
             raise DataError(
-                f"{self.source}: names none of the {len(items)} items; it has {some!r}, and they are called like "
-                f"{first.name!r}, their images like {first.images[0].stem!r}; use such names"
+                f"{self.source}: names no item ({len(items)} there); it has {some!r}, and they are called "
+                f"like {first.name!r}, their images like {first.images[0].stem!r}; use such names"
             )
 
     def _weights(self, values: Any) -> NDArray[np.float32]:

@@ -9,7 +9,7 @@ from dataclasses import asdict, dataclass, field
 from typing import Any
 
 from swath.data.layouts import listing
-from swath.scene.words import ground_words, percent
+from swath.scene.words import ground_words, many, percent
 
 _WIDTH = 110
 _MOST_ROWS = 40
@@ -74,7 +74,7 @@ class SensorFacts:
             parts += [_gsd_words(self.gsd), _mix(self.crs)]
         if set(self.dates) != {1}:
             parts.append(f"{_mix(self.dates)} dates")
-        return f"{self.items} items; {'; '.join(parts)}; {_mix(self.said)}"
+        return f"{many(self.items, 'item')}; {'; '.join(parts)}; {_mix(self.said)}"
 
 
 @dataclass(frozen=True)

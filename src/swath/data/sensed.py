@@ -14,6 +14,7 @@ from swath.data.roles import PAIRS, Vocabulary, role_of
 from swath.errors import DataError
 from swath.scene.everywhere import SUFFIX, is_everywhere
 from swath.scene.gather import RASTER_SUFFIXES
+from swath.scene.words import many
 
 _WORDS = (
     "s1 s2 s3 sentinel1 sentinel2 sentinel3 sentinel-1 sentinel-2 sentinel-3 sentinel_1 sentinel_2 sentinel_3 "
@@ -107,7 +108,7 @@ def complete(files: Sensed, labels: Mapping[str, Path | None], asked: Asked, bar
     sensors = [name for name in order if has[name] >= _SHARE * len(labels)]
     _check(files.folder, asked, order)
     strays = [
-        Stray(path, f"{name} was seen at {has[name]} of {len(labels)} places only")
+        Stray(path, f"{name} was seen at {has[name]} of {many(len(labels), 'place')} only")
         for name in files.images
         if name not in sensors
         for paths in files.images[name].values()

@@ -13,6 +13,7 @@ from pydantic import TypeAdapter, ValidationError
 
 from swath.data.layouts import listing
 from swath.errors import DataError
+from swath.scene.words import many
 from swath.scene.write.atomic import atomic_path
 
 if TYPE_CHECKING:
@@ -64,8 +65,8 @@ class Split:
         lacking = [name for name in self.part(part) if name not in data]
         if lacking:
             raise DataError(
-                f"{data.name}: lacks {len(lacking)} items of the split's {part} ({listing(lacking, 3)}); the split was "
-                f"made of {self.dataset or 'other data'}: make a new one"
+                f"{data.name}: lacks {many(len(lacking), 'item')} of the split's {part} ({listing(lacking, 3)}); the "
+                f"split was made of {self.dataset or 'other data'}: make a new one"
             )
         return data.subset(self.part(part))
 

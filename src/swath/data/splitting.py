@@ -18,6 +18,7 @@ from swath.data.places import Tell, placed
 from swath.data.report import Report
 from swath.data.split_file import PARTS, Split
 from swath.errors import DataError
+from swath.scene.words import many
 
 By = Literal["auto", "given", "place", "name"]
 Pairs = Sequence[tuple[str, str]]
@@ -79,7 +80,7 @@ def _given(data: Dataset, seed: int, wanted: dict[str, float], alike: Pairs, pro
     names = {part: tuple(item.name for item in data.items if data.parts.get(item.name) == part) for part in PARTS}
     without = [item.name for item in data.items if item.name not in data.parts]
     if without:
-        how += f"; {len(without)} items are in no part and are left out"
+        how += f"; {many(len(without), 'item')} in no part, left out"
     lacking = [part for part in ("val", "test") if wanted[part] and part not in has]
     places = {item.name: item.place for item in data.items if item.name in data.parts}
     if lacking and "train" in has:
@@ -111,7 +112,7 @@ def _by_place(
     if copies:
         how += f"; {copies} images that are the same byte for byte share their places"
     if near:
-        how += f"; so do {near} pairs that look nearly the same"
+        how += f"; so do {many(near, 'pair')} nearly the same"
     places = sorted({item.place for item in data.items})
     asked = [part for part in PARTS if wanted[part] > 0]
     if len(places) < len(asked):
@@ -126,7 +127,7 @@ def _by_place(
     names = {part: tuple(item.name for item in data.items if part_of[item.place] == part) for part in PARTS}
     made = Split(
         **names,
-        how=f"{how} ({len(places)} places)",
+        how=f"{how} ({many(len(places), 'place')})",
         seed=seed,
         dataset=data.name,
         hash=data.hash,
@@ -138,10 +139,10 @@ def _by_place(
 def _whole(made: Split, wanted: dict[str, float], data: Dataset) -> Split:
     """The split, if no part is empty that was asked for."""
     if empty := [part for part in PARTS if wanted[part] and not made.part(part)]:
+        given = ", ".join(f"{many(len(made.part(part)), 'item')} for {part}" for part in PARTS if made.part(part))
         raise DataError(
-            f"{data.name}: {empty[0]} would be empty, since its {len(set(made.places.values()))} places give "
-            f"{', '.join(f'{len(made.part(part))} items for {part}' for part in PARTS if made.part(part))}; "
-            f"say {empty[0]}=0, or give images of more places"
+            f"{data.name}: {empty[0]} would be empty, since its {many(len(set(made.places.values())), 'place')} can "
+            f"only give {given}; say {empty[0]}=0, or give images of more places"
         )
     return made
 

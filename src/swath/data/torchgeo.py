@@ -30,6 +30,7 @@ from swath.models.card import TASKS
 from swath.models.gives import ClassLabel
 from swath.scene.reader import Roi, common_roi, roi_of, roi_shape, shifted
 from swath.scene.scene import Scene
+from swath.scene.words import many
 
 _KEPT = 16
 """Samples that stay in memory between crops."""
@@ -126,8 +127,8 @@ class SampleLabel:
         if odd.any():
             found = int(numbers[odd][0])
             raise DataError(
-                f"sample {self.index}: its mask holds {found}, and {self.count} classes are named; say classes= "
-                f"for it, or ignore={found}"
+                f"sample {self.index}: its mask holds {found}, and {many(self.count, 'class')} named; say "
+                f"classes= for it, or ignore={found}"
             )
         return numbers
 

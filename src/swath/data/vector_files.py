@@ -16,6 +16,7 @@ from odc.geo.geobox import GeoBox
 from swath.data.files import visible
 from swath.data.layouts import listing
 from swath.errors import DataError
+from swath.scene.words import many
 
 if TYPE_CHECKING:
     import geopandas as gpd
@@ -100,19 +101,21 @@ def read_shapes(path: Path, field: str | None, buffer: float | None) -> Shapes |
     else:
         names = np.array([_as_name(value) for value in frame[column]], dtype=object)
         notes += _contradictions(path, frame, column, names)
-    series, names = _without(path, frame.geometry, names, names == "", f"have no {column}; they are left out", notes)
+    series, names = _without(path, frame.geometry, names, names == "", f"without {column}; left out", notes)
     gone = np.asarray(series.isna() | series.is_empty)
-    series, names = _without(path, series, names, gone, "have no shape; they are left out", notes)
+    series, names = _without(path, series, names, gone, "without a shape; left out", notes)
     flat = np.asarray(series.geom_type.isin(["Point", "MultiPoint", "LineString", "MultiLineString", "LinearRing"]))
     if flat.any() and buffer is not None:
-        notes.append(f"{path.name}: {int(flat.sum())} lines and points bear no area; they are widened by {buffer:g} m")
+        notes.append(
+            f"{path.name}: {many(int(flat.sum()), 'line or point', 'lines and points')}; widened by {buffer:g} m"
+        )
         series = _widened(series, flat, buffer)
     elif flat.any():
-        what = "are lines or points; they are left out: say buffer= (m) to widen them to areas"
+        what = "as lines or points; left out: say buffer= (m) to widen them to areas"
         series, names = _without(path, series, names, flat, what, notes)
     broken = ~np.asarray(series.is_valid)
     if broken.any():
-        notes.append(f"{path.name}: {int(broken.sum())} shapes cross themselves; they are mended")
+        notes.append(f"{path.name}: {many(int(broken.sum()), 'self-crossing shape')}; mended")
         series = series.copy()
         series[broken] = series[broken].make_valid()
     return Shapes(path, series.reset_index(drop=True), names, tuple(notes))
@@ -175,13 +178,15 @@ def _contradictions(path: Path, frame: gpd.GeoDataFrame, column: str, names: NDA
                 usual[number] = name
         odd = sum(times for (number, name), times in together.items() if usual.get(number) != name)
         if 1 < len(usual) == len(set(names)) and 0 < odd <= _SLIPS * len(names):
-            notes.append(f"{path.name}: column {other!r} contradicts {column!r} for {odd} shapes; the latter is taken")
+            notes.append(
+                f"{path.name}: column {other!r} contradicts {column!r} for {many(odd, 'shape')}; the latter is taken"
+            )
     return notes
 
 
 def _described(frame: gpd.GeoDataFrame, name: str) -> str:
     times = len({_as_name(value) for value in frame[name]})
-    return f"{name} ({times} value{'' if times == 1 else 's'})"
+    return f"{name} ({many(times, 'value')})"
 
 
 def _as_name(value: Any) -> str:
@@ -199,7 +204,7 @@ def _without(
     path: Path, series: gpd.GeoSeries, names: NDArray[np.object_], gone: NDArray[np.bool_], why: str, notes: list[str]
 ) -> tuple[gpd.GeoSeries, NDArray[np.object_]]:
     if gone.any():
-        notes.append(f"{path.name}: {int(gone.sum())} of {len(gone)} shapes {why}")
+        notes.append(f"{path.name}: {int(gone.sum())} of {many(len(gone), 'shape')} {why}")
     return series[~gone], names[~gone]
 
 

@@ -12,6 +12,7 @@ from swath.errors import CardError
 from swath.models.card import Card
 from swath.models.light import centre_nm
 from swath.models.needs import CardBand, Input, MeanStd, MinMax, TileRule
+from swath.scene.words import many
 
 # Mean and deviation of plausible land imagery in units that a network may take without normalisation. They set the
 # range of the noise by which a receptive field is measured, and nothing else.
@@ -37,7 +38,7 @@ def call_network(network: nn.Module, card: Card, inputs: Sequence[Tensor], conte
         CardError: an input, or something that the card's `takes` names, is not given.
     """
     if len(inputs) != len(card.inputs):
-        raise CardError(f"{card.name} has {len(card.inputs)} inputs, and {len(inputs)} were given")
+        raise CardError(f"{card.name} takes {many(len(card.inputs), 'input')}, not {len(inputs)}")
     context = {**context, "task": card.task, "classes": card.output.asked}
     if lacking := [key for key in card.takes if key not in context]:
         raise CardError(f"{card.name} takes {', '.join(card.takes)} besides; say {lacking[0]}=")

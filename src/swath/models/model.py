@@ -27,6 +27,7 @@ from swath.models.header import NetworkSpec, Stored, read_header
 from swath.models.light import centre_nm
 from swath.models.strict import LoadReport, load_strict
 from swath.models.weights import hash_state, read_weights, save_weights
+from swath.scene.words import many
 
 if TYPE_CHECKING:
     from swath.models.wrap import SceneLike
@@ -208,7 +209,9 @@ class Model:
         x = _tensor(values).to(torch.float32)
         bands = given.bands or (given.any_bands,) * x.shape[-3]
         if x.shape[-3] != len(bands):
-            raise CardError(f"input {given.name!r} has {len(bands)} bands, and values of {x.shape[-3]} were given")
+            raise CardError(
+                f"input {given.name!r} has {many(len(bands), 'band')}, and values of {x.shape[-3]} were given"
+            )
         rows = [
             (*(band.clip or (-np.inf, np.inf)), *((n.shift, n.span) if (n := band.normalisation) else (0.0, 1.0)))
             for band in bands

@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 from swath.errors import MatchError
 from swath.scene.scene import Scene
+from swath.scene.words import many
 from swath.sensors import Band, conversion
 
 Floats = NDArray[np.float64]
@@ -111,8 +112,8 @@ class Pair:
         first, second = (np.concatenate([part[i] for part in parts]) for i in (0, 1))
         if len(first) < (least := 16 * len(self.units)):
             raise MatchError(
-                f"only {len(first)} pixels are valid at both dates, and comparing {len(self.units)} band(s) takes "
-                f"{least} or more; look at the scene's nodata (`swath info`)"
+                f"only {many(len(first), 'pixel')} valid at both dates, and comparing {many(len(self.units), 'band')} "
+                f"takes {least} or more; look at the scene's nodata (`swath info`)"
             )
         for values, when in ((first, self.scene.names[0]), (second, self.scene.names[1])):
             if flat := [band.name for band, spread in zip(self.bands, values.std(0), strict=True) if not spread > 0]:

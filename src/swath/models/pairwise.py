@@ -14,6 +14,7 @@ from swath.models.calling import call_network
 from swath.models.card import Card
 from swath.models.model import Model
 from swath.models.needs import DatesRule
+from swath.scene.words import many
 
 Pairs = Literal["consecutive", "first"]
 PAIRS: tuple[str, ...] = get_args(Pairs)
@@ -44,7 +45,7 @@ def pairwise(models: Sequence[Model], pairs: Pairs) -> Model:
     if card.task not in ("change", "semantic-change") or not image.dates.allows(2):
         raise CardError(
             f"pairs={pairs!r} goes with a model that compares two dates, and {card.name} is for {card.task} of "
-            f"{image.dates.min} date(s); leave it out, or take another model"
+            f"{many(image.dates.min, 'date')}; leave it out, or take another model"
         )
     if card.output.scale != 1:
         raise CardError(f"{card.name} answers on a grid of its own, and pairs={pairs!r} goes with one answer per pixel")

@@ -22,6 +22,7 @@ from torch import Tensor, nn
 from swath.errors import CardError
 from swath.models.needs import CardBand
 from swath.models.weights import StateDict, hash_state
+from swath.scene.words import many
 
 ADAPTATIONS = ("bands", "head", "headless")
 _SHOWN = 8
@@ -43,7 +44,7 @@ class LoadReport:
     """Of the network's weights as they are now."""
 
     def __str__(self) -> str:
-        parts = [f"{len(self.matched)} tensors loaded as they are", *self.adapted, f"weights {self.hash[:12]}"]
+        parts = [f"{many(len(self.matched), 'tensor')} loaded as they are", *self.adapted, f"weights {self.hash[:12]}"]
         return "; ".join(parts)
 
 
@@ -82,7 +83,7 @@ def load_strict(
     if "bands" in adapt and bands is not None:
         for key in [key for key in unfit if _is_first_layer(own[key], state[key], bands)]:
             ready[key] = by_wavelength(state[key], *bands)
-            adapted.append(f"{key} made for {len(bands[1])} bands from {len(bands[0])} by wavelength")
+            adapted.append(f"{key} made for {many(len(bands[1]), 'band')} from {len(bands[0])} by wavelength")
             unfit.remove(key)
     if "head" in adapt and unfit and not missing and _one_module(unfit) and _differ_in_channels(unfit, own, state):
         kept, unfit = unfit, []

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from swath.models.card import Card
 from swath.models.gives import Output, ReceptiveField
 from swath.models.needs import CardBand, Input
+from swath.scene.words import many
 
 
 def describe(card: Card) -> str:
@@ -82,7 +83,7 @@ def _values(band: CardBand) -> str:
 
 def _gives(output: Output) -> str:
     if output.kind == "embedding":
-        text = f"embedding of {output.dimensions} numbers"
+        text = f"embedding of {many(output.dimensions or 0, 'number')}"
     elif output.kind == "values":
         text = ", ".join(f"{layer.name} ({layer.units})" for layer in output.layers)
     else:

@@ -14,6 +14,7 @@ from swath.models.card import Card, Task
 from swath.models.gives import ClassLabel, Layer, Output
 from swath.models.model import Model
 from swath.models.needs import CardBand, DatesRule, GsdRule, Input, Normalisation, TileRule
+from swath.scene.words import many
 from swath.sensors import Band, Recognition
 
 
@@ -80,7 +81,8 @@ def _per_band(
         return [normalisation] * count
     if len(normalisation) != count:
         raise CardError(
-            f"normalisation= has {len(normalisation)} entries for {count} bands; give one for each, or one for all"
+            f"normalisation= has {many(len(normalisation), 'entry')} for {many(count, 'band')}; give one "
+            "for each, or one for all"
         )
     return normalisation
 
@@ -110,7 +112,9 @@ def _output(
         return Output(kind="embedding", dimensions=channels, scale=scale)
     if task == "regression":
         if len(layers) != channels:
-            raise CardError(f"the network gives {channels} layers; name them: layers=[Layer(name=..., units=...), ...]")
+            raise CardError(
+                f"the network gives {many(channels, 'layer')}; name them: layers=[Layer(name=..., units=...), ...]"
+            )
         return Output(kind="values", layers=tuple(layers), scale=scale)
     if task in ("detection", "semantic-change"):
         raise CardError(f"what a network for {task} gives cannot be seen from its shape; say output=")
@@ -123,7 +127,7 @@ def _output(
     binary = task != "classification" and channels == 1 and len(labels) == 2
     if not binary and len(labels) != channels:
         raise CardError(
-            f"the network gives {channels} channels and {len(labels)} classes are named; say classes= to fit"
+            f"the network gives {many(channels, 'channel')} and {many(len(labels), 'class')} named; say classes= to fit"
         )
     if task == "classification":
         return Output(kind="labels", classes=labels)

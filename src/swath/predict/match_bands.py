@@ -12,6 +12,7 @@ from swath.predict.match_sensors import absent_sensors
 from swath.predict.match_words import band_words, is_unknown, known, names, open_with, says_light, some
 from swath.scene.identify import find_band
 from swath.scene.scene import BandKey, Scene
+from swath.scene.words import many
 from swath.sensors import Band
 
 How = Literal["given", "name", "wavelength", "polarisation", "common name"]
@@ -221,7 +222,7 @@ def _told(
     else:
         keys = [asked] if isinstance(asked, str | int | float) else list(asked or [])
         if keys and len(keys) != len(own):
-            return {}, [f"bands= names {len(keys)} bands, and the model takes {len(own)}: {some(own)}"]
+            return {}, [f"bands= names {many(len(keys), 'band')}, and the model takes {len(own)}: {some(own)}"]
         pairs = dict(zip(own, keys, strict=False))
     told, problems = {}, []
     for name, key in pairs.items():
@@ -280,7 +281,7 @@ def _lacking(light: _Light, lacking: Sequence[CardBand]) -> str:
         ways = open_with(given.sensors, [band.units for band in lacking])
         what = f"nothing says what light its bands {names(scene)} are, and the model takes {needs}"
         return f"{what}: {ways}, or say which is which, bands={{{stand_in}}}"
-    fewer = f"it has {len(scene.bands)} of the {len(given.bands)} bands that the model takes; "
+    fewer = f"it has {len(scene.bands)} of the {many(len(given.bands), 'band')} that the model takes; "
     why = some([f"{f'{name}: ' if len(lacking) > 1 else ''}{said}" for name, (_, said) in near.items()])
     return (
         f"{fewer if len(scene.bands) < len(given.bands) else ''}"

@@ -13,6 +13,7 @@ from swath.predict.feed import uncut
 from swath.scene.open import open_scene
 from swath.scene.sample import take_sample
 from swath.scene.scene import Scene
+from swath.scene.words import many
 
 MapClasses = Mapping[str | int, str | None]
 """Name or number in the map -> name on the card, or None for what is to count as not known."""
@@ -62,7 +63,7 @@ def legend_of(scene: Scene, given: Input, said: MapClasses | None) -> Legend:
     """
     whole = uncut(scene)
     if len(whole.bands) != 1 or len(whole.dates) != 1:
-        found = f"{len(whole.bands)} band(s) and {len(whole.dates)} date(s)"
+        found = f"{many(len(whole.bands), 'band')} and {many(len(whole.dates), 'date')}"
         return Legend(whole, {}, (f"it has {found}, and a map has one of each: open it with bands=, or give another",))
     (band,) = whole.bands
     names = dict(band.classes or {})

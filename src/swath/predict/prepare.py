@@ -16,6 +16,7 @@ from swath.predict.radiometry import Line, lines_of, lit
 from swath.scene.moved import moved
 from swath.scene.registration import NOTICED, shifts_of
 from swath.scene.scene import Scene
+from swath.scene.words import many
 
 Offsets = Sequence[Sequence[float]]
 """Per date: rows and columns in pixels, or six numbers, see `swath.scene.registration.Shift.offset`."""
@@ -98,7 +99,9 @@ def _coregistered(scene: Scene, used: list[int], said: bool | Offsets) -> Prepar
     count = len(scene.dates)
     if not isinstance(said, bool):
         if len(said) != count or any(len(one) not in (2, 6) for one in said):
-            raise PredictError(f"coregister= has {len(said)} entries for {count} dates; give [ROWS, COLUMNS] for each")
+            raise PredictError(
+                f"coregister= has {many(len(said), 'entry')} for {many(count, 'date')}; give [ROWS, COLUMNS] for each"
+            )
         offsets = tuple(tuple(map(float, one)) for one in said)
         return Preparation(offsets, notes=tuple(_offset_words(scene, used[0], t, offsets[t]) for t in used[1:]))
     shifts = dict(zip(used, shifts_of(scene.select(dates=used)), strict=True))
@@ -136,7 +139,9 @@ def _matched(scene: Scene, used: list[int], said: bool | Lines) -> tuple[tuple[t
     as_it_is: tuple[Line, ...] = ((1.0, 0.0),) * bands
     if not isinstance(said, bool):
         if len(said) != count or any(len(row) != bands or any(len(line) != 2 for line in row) for row in said):
-            raise PredictError(f"match_radiometry= does not hold [GAIN, OFFSET] for {bands} bands of {count} dates")
+            raise PredictError(
+                f"match_radiometry= does not hold [GAIN, OFFSET] for {many(bands, 'band')} of {many(count, 'date')}"
+            )
         lines = [tuple((float(gain), float(offset)) for gain, offset in row) for row in said]
     else:
         lines = [as_it_is] * count

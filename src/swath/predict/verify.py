@@ -19,6 +19,7 @@ from swath.predict.product import Product
 from swath.predict.record import place, read_told, reopened_all
 from swath.predict.vectors.regions import windows
 from swath.scene.scene import Scene
+from swath.scene.words import many
 from swath.scene.write import Layer
 from swath.scene.write.layer import Storage
 
@@ -58,7 +59,7 @@ class Verification:
     def __str__(self) -> str:
         told = [f"  the plan came out otherwise: {', '.join(self.plan)}"] if self.plan else []
         verdict = "the product is what its record says" if self.ok else "the product is NOT what its record says"
-        lines = [f"{verdict}: {self.tiles} of {self.of} tiles made again, {self.pixels} pixels"]
+        lines = [f"{verdict}: {self.tiles} of {many(self.of, 'tile')} made again, {many(self.pixels, 'pixel')}"]
         lines += [
             f"  {name}: {100 * self.same[name]:.4g} % same, largest difference {self.largest[name]:.3g}"
             for name in self.same

@@ -13,7 +13,7 @@ from swath.scene.footprint import Footprint, footprint
 from swath.scene.oddities import oddities
 from swath.scene.sample import Sample, readers_of, take_sample
 from swath.scene.whereabouts import facing
-from swath.scene.words import ground_words
+from swath.scene.words import ground_words, many
 
 if TYPE_CHECKING:
     from swath.scene.scene import Scene
@@ -135,8 +135,8 @@ def text(scene: Scene) -> str:
     count, bands, height, width = scene.shape
     outline = footprint(scene.grid)
     size = "" if scene.gsd is None else f" of {ground_words(scene.gsd)}"
-    many = f"{count} dates, " if count > 1 else ""
-    lines = [f"Scene: {many}{bands} {'band' if bands == 1 else 'bands'}, {height} x {width} pixels{size}"]
+    when = f"{many(count, 'date')}, " if count > 1 else ""
+    lines = [f"Scene: {when}{many(bands, 'band')}, {height} x {width} pixels{size}"]
     rows = [
         ("sensor", ", ".join(f"{one.title} ({one.name})" for one in scene.sensors) or "not stated"),
         ("grid", grid_words(scene)),

@@ -11,7 +11,7 @@ from swath.errors import ReadError
 from swath.scene.describe import grid_words, place_words
 from swath.scene.footprint import Footprint, footprint
 from swath.scene.oddities import oddities
-from swath.scene.words import ground_words
+from swath.scene.words import ground_words, many
 
 if TYPE_CHECKING:
     from swath.scene.scene import Scene
@@ -54,7 +54,7 @@ def page(scene: Scene) -> str:
     return (
         "<div style='display:flex;gap:16px;flex-wrap:wrap;font-size:13px;align-items:flex-start'>"
         f"<div>{_thumbnail(scene)}</div>"
-        f"<div><b>Scene</b>: {count} {'date' if count == 1 else 'dates'}, {bands} {'band' if bands == 1 else 'bands'}"
+        f"<div><b>Scene</b>: {many(count, 'date')}, {many(bands, 'band')}"
         f"<table>{listed}</table>{_world(outline)}</div>"
         f"<div>{_bands(scene)}</div><div>{_dates(scene)}</div>"
         f"<div style='flex-basis:100%'>{_list('Notes', odd)}</div></div>"

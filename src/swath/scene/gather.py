@@ -21,6 +21,7 @@ from swath.scene.raster import RasterReader
 from swath.scene.series_table import SUFFIXES as TABLES
 from swath.scene.series_table import is_table, read_table
 from swath.scene.source import Source
+from swath.scene.words import many
 from swath.sensors import Recognition, recognise
 
 RASTER_SUFFIXES = frozenset(
@@ -138,7 +139,7 @@ def _from_folder(folder: Path, place: str | None, complex_as: str | None) -> lis
     passed = sorted({path.name for path in rasters} - {path.name for path in images})
     sources = [from_raster(str(path), place=place, complex_as=complex_as) for path in images]
     if passed:
-        note = f"{folder}: passed over {len(passed)} file(s) that look like labels or previews: {', '.join(passed[:4])}"
+        note = f"{folder}: passed over {many(len(passed), 'file')} named as labels or previews: {', '.join(passed[:4])}"
         sources[0] = replace(sources[0], notes=(*sources[0].notes, note))
     return sources
 

@@ -9,6 +9,7 @@ from typing import Any
 from swath.errors import OpenError
 from swath.scene.dates import Date
 from swath.scene.parts import Part
+from swath.scene.words import many
 
 
 @dataclass(frozen=True)
@@ -60,7 +61,9 @@ def _dated(parts: list[Part], given: list[Date] | None) -> list[Part]:
     if given is None:
         return parts
     if len(given) not in (1, len(parts)):
-        raise OpenError(f"{len(given)} dates for {len(parts)} sources; give one date per source, in their order")
+        raise OpenError(
+            f"{many(len(given), 'date')} for {many(len(parts), 'source')}; give one date per source, in their order"
+        )
     dates = given if len(given) == len(parts) else given * len(parts)
     return [replace(part, date=when) for part, when in zip(parts, dates, strict=True)]
 

@@ -15,7 +15,7 @@ from odc.geo.geobox import GeoBox
 from swath.errors import GridError
 from swath.scene.look_pixels import Ramp, Swatch, colour_classes, nearest_pixels
 from swath.scene.whereabouts import pixel_on_ground
-from swath.scene.words import ground_words, percent
+from swath.scene.words import ground_words, many, percent
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -108,7 +108,7 @@ def legend_entries(swatches: Sequence[Swatch]) -> tuple[list[Swatch], str]:
         return list(swatches), ""
     kept = sorted(swatches, key=lambda one: -one.share)[: _MOST_SWATCHES - 1]
     rest = 1 - sum(one.share for one in kept)
-    return sorted(kept, key=lambda one: one.value), f"{len(swatches) - len(kept)} others  {percent(rest)}"
+    return sorted(kept, key=lambda one: one.value), f"{many(len(swatches) - len(kept), 'other')}  {percent(rest)}"
 
 
 def entry(swatch: Swatch) -> str:

@@ -9,6 +9,7 @@ from typing import Any
 from swath.errors import OpenError, SensorError
 from swath.scene.identify import COMMON_NAMES, find_band, make_band
 from swath.scene.reader import Stored
+from swath.scene.words import many
 from swath.sensors import UNITS, VALUES, Band, Recognition
 
 _UNITS = {
@@ -90,7 +91,7 @@ def name_bands(
                 result[i] = fitted(make_band(key, sensor), stored[i], isinstance(key, Band), sensor, source)
         else:
             raise OpenError(
-                f"{source}: has {len(data)} bands, bands= names {len(wanted)}; give one name per band"
+                f"{source}: has {many(len(data), 'band')}, bands= names {len(wanted)}; give one name per band"
                 + (f" (its bands are called {_described(stored, data)})" if _described(stored, data) else "")
             )
     return result, notes
@@ -249,6 +250,7 @@ def _which_bands(stored: Sequence[Stored], data: Sequence[int], sensor: Recognit
     described = _described(stored, data)
     called = f", called {described}" if described else ""
     return (
-        f"{source}: has {len(data)} bands{called}; {sensor.name} has {len(sensor.bands)} and nothing says which "
-        f"of them these are: say bands=[...] with {len(data)} names in the file's order, such as bands=[{names}]"
+        f"{source}: has {many(len(data), 'band')}{called}; {sensor.name} has {len(sensor.bands)} and nothing says "
+        f"which of them these are: say bands=[...] with {many(len(data), 'name')} in the file's order, such as "
+        f"bands=[{names}]"
     )

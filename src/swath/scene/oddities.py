@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from swath.scene.footprint import Footprint
 from swath.scene.sample import Sample, innermost, readers_of
 from swath.scene.whereabouts import facing, on_earth
+from swath.scene.words import many
 
 if TYPE_CHECKING:
     from swath.scene.scene import Scene
@@ -92,7 +93,7 @@ def _of_meaning(scene: Scene) -> Iterator[Oddity]:
         yield Oddity(
             "sensor-unknown",
             "nothing says which sensor saw it, so its numbers have no unit: open with sensor='NAME' (`swath sensors` "
-            f"lists them), or name its {len(scene.bands)} band(s) with bands={names}",
+            f"lists them), or name its {many(len(scene.bands), 'band')} with bands={names}",
         )
     stretched = [band for band in raw if band.dtype == "uint8" or band.units == "display"]
     if stretched and len(stretched) == len(scene.bands):

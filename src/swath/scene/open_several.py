@@ -9,6 +9,7 @@ from typing import Any
 from swath.errors import OpenError
 from swath.scene.scene import Scene
 from swath.scene.stacking import stack
+from swath.scene.words import many
 
 
 def of_several(sources: Sequence[Any], sensor: Any) -> bool:
@@ -33,7 +34,10 @@ def open_several(sources: Sequence[Any], sensor: Any, bands: Any, dates: Any, gr
         if dates is not None or isinstance(bands, Mapping):
             raise OpenError('dates= and bands= by sensor go with sources by name: swath.open({"s2": PATH, "s1": PATH})')
         if len(sensor) != len(sources) or isinstance(sources[0], Mapping):
-            raise OpenError(f"{len(sensor)} sensors for {len(sources)} sources: give one per source, or a mapping each")
+            raise OpenError(
+                f"{many(len(sensor), 'sensor')} for {many(len(sources), 'source')}: give one per source, or a "
+                "mapping each"
+            )
         scenes = [open_scene(one, sensor=of, complex=complex) for one, of in zip(sources, sensor, strict=True)]
         return chosen(stack(*scenes, grid=grid), bands)
     if len(sources) != 1 or not isinstance(sources[0], Mapping):

@@ -13,6 +13,7 @@ from swath.scene.identify import find_band
 from swath.scene.naming import name_bands
 from swath.scene.reader import Picked, Reader
 from swath.scene.source import Source
+from swath.scene.words import many
 from swath.sensors import Band, Recognition
 
 
@@ -78,8 +79,8 @@ def _with_names(
         return plain
     if not in_order:
         raise OpenError(
-            f"{found[0].reader.name} and {len(found) - 1} more files do not carry the names in bands=; their order in "
-            "a folder or glob is the alphabet's, so list the files one by one in the order of bands="
+            f"{found[0].reader.name} and {many(len(found) - 1, 'more file')} do not carry the names in bands=; their "
+            "order in a folder or glob is the alphabet's, so list the files one by one in the order of bands="
         )
     return [(one, [key]) for one, key in zip(found, wanted, strict=True)]
 
@@ -106,8 +107,9 @@ def spread_dates(found: list[Source], given: list[Date] | None, wanted: list[Any
     per_date = len(wanted or [None])
     if len(given) * per_date != count:
         raise OpenError(
-            f"{one.reader.name}: {len(given)} dates for {count} layers; give one date per source, or for a stack as "
-            "many dates as layers (with bands=, as layers divided by bands, all bands of the first date first)"
+            f"{one.reader.name}: {many(len(given), 'date')} for {many(count, 'layer')}; give one date per source, or "
+            "for a stack as many dates as layers (with bands=, as layers divided by bands, all bands of the first date "
+            "first)"
         )
     return [_slice(one, t * per_date, (t + 1) * per_date) for t in range(len(given))]
 

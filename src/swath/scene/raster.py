@@ -23,6 +23,7 @@ from swath.errors import OpenError, ReadError
 from swath.scene.gdal import open_raster
 from swath.scene.raster_facts import crs_of, file_tags, mask_mode, stored_band
 from swath.scene.reader import Roi, roi_shape
+from swath.scene.words import many
 
 _OPEN_FILES = 48
 """Handles that one thread keeps open; a series of 400 dates must not exhaust the limit of the system."""
@@ -64,7 +65,9 @@ class RasterReader:
 
     def _describe(self, dataset: Any) -> None:
         if dataset.driver == "VRT" and self._is_local and (missing := _missing_sources(Path(self.path))):
-            raise OpenError(f"{self.path}: is made of {missing[0]}, which is not there ({len(missing)} such file(s))")
+            raise OpenError(
+                f"{self.path}: is made of {missing[0]}, which is not there ({many(len(missing), 'such file')})"
+            )
         if dataset.count == 0:
             inner = list(dataset.subdatasets)
             if inner:

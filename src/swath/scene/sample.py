@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from swath.errors import ReadError
 from swath.scene.reader import Reader
+from swath.scene.words import many
 
 if TYPE_CHECKING:
     from swath.scene.scene import Scene
@@ -56,7 +57,7 @@ def take_sample(scene: Scene) -> Sample:
     if count > _MOST_DATES:
         dates = sorted({int(i) for i in np.linspace(0, count - 1, _MOST_DATES).round()})  # type: ignore[assignment]  # a list serves as the range did
     side = min(_LONGEST, max(16, int((_MOST_VALUES / (len(dates) * bands)) ** 0.5)))
-    when = "" if len(dates) == count else f" of {len(dates)} of {count} dates"
+    when = "" if len(dates) == count else f" of {len(dates)} of {many(count, 'date')}"
     if max(height, width) <= side:
         values, valid, damage = _read(scene, dates, None, None)
         return Sample(values, valid, tuple(dates), True, True, f"every pixel{when}", damage)
@@ -64,7 +65,7 @@ def take_sample(scene: Scene) -> Sample:
         parts = [_read(scene, dates, window, None) for window in _spread(height, width, bands * len(dates))]
         values, valid = (np.concatenate([part[i] for part in parts], axis=2) for i in (0, 1))
         damage = tuple(dict.fromkeys(text for part in parts for text in part[2]))
-        how = f"{len(parts)} windows of {values.shape[3]} x {values.shape[3]} pixels{when}"
+        how = f"{many(len(parts), 'window')} of {values.shape[3]} x {values.shape[3]} pixels{when}"
         return Sample(values, valid, tuple(dates), False, False, how, damage)
     factor = side / max(height, width)
     shape = (max(1, round(height * factor)), max(1, round(width * factor)))

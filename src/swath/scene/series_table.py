@@ -29,6 +29,7 @@ from swath.errors import OpenError, ReadError
 from swath.scene.arrays import ArrayReader
 from swath.scene.reader import Stored
 from swath.scene.source import Source
+from swath.scene.words import many
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -207,7 +208,7 @@ def _of_arrays(path: Path) -> SeriesTable:
     if values.ndim != 3 or dates.shape not in (values.shape[:1] + values.shape[1:2], values.shape[1:2]):
         raise OpenError(f"{path}: x is {values.shape} and dates are {dates.shape}; they must be [N, T, C] and [N, T]")
     if len(bands) != values.shape[2]:
-        raise OpenError(f"{path}: x has {values.shape[2]} bands, and {len(bands)} are named")
+        raise OpenError(f"{path}: x has {many(values.shape[2], 'band')}, and {len(bands)} are named")
     columns = {name: one for name, one in held.items() if one.ndim == 1 and len(one) == len(values)}
     if (xy := held.get("lonlat")) is not None and xy.shape == (len(values), 2):
         columns |= {"longitude": xy[:, 0], "latitude": xy[:, 1]}
@@ -250,7 +251,7 @@ def _together(
         for band, known in enumerate(np.isfinite(given).T):
             if known.any():
                 values[at, :, band] = np.interp(wanted, since[known], given[known, band], np.nan, np.nan)
-    notes = (f"{moved} series were seen on other days of the year; they are brought onto the first's along lines",)
+    notes = (f"{moved:,} series seen on other days of the year; brought onto the first's along lines",)
     return values, dates, notes if moved else ()
 
 

@@ -17,6 +17,7 @@ from swath.scene.raster import RasterReader
 from swath.scene.source import Source
 from swath.scene.stac_bands import Entry, entries_of, make_bands
 from swath.scene.stac_items import MISSING, Item, is_stac, items_in, load, resolve, self_href
+from swath.scene.words import many
 from swath.sensors import Band, Recognition, recognise
 
 _RASTER_TYPES = ("image/tiff", "image/vnd.stac.geotiff", "image/jp2", "image/geotiff", "application/x-geotiff")
@@ -139,7 +140,7 @@ def _of_item(item: Item, place: str | None, complex_as: str | None, declared: Re
         bands = make_bands(entries, key, asset, reader, sensor, date, item.notes)
         opened.append(_Asset(key, reader, bands, is_jp2))
     if missing and opened:
-        item.notes.append(f"{item.id}: {len(missing)} asset(s) are {MISSING}: {', '.join(missing[:4])}")
+        item.notes.append(f"{item.id}: {many(len(missing), 'asset')} {MISSING}: {', '.join(missing[:4])}")
     if not opened and missing:
         raise _NotHere(f"{item.id}: its imagery is {MISSING}: {', '.join(missing[:4])}")
     if not opened:

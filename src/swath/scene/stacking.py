@@ -27,7 +27,7 @@ from swath.scene.place import ground_resolution
 from swath.scene.plane import Plane
 from swath.scene.regrid import regrid
 from swath.scene.scene import Scene
-from swath.scene.words import ground_words
+from swath.scene.words import ground_words, many
 from swath.sensors import Band
 
 NEAREST_DAYS = 10
@@ -221,7 +221,7 @@ def _timeline(
         own = list(_pairs(one.dates, leading.dates, name))
         picks.append(own)
         if lacking := own.count(None):
-            notes.append(f"{name}: has nothing within {NEAREST_DAYS} days of {lacking} of {len(own)} dates")
+            notes.append(f"{name}: has nothing within {NEAREST_DAYS} days of {lacking} of {many(len(own), 'date')}")
     return list(zip(*picks, strict=True)), notes
 
 
@@ -230,8 +230,8 @@ def _pairs(own: Sequence[Date | None], wanted: Sequence[Date | None], name: str)
     if None in own or None in wanted:
         if len(own) != len(wanted):
             raise GridError(
-                f"{name}: has {len(own)} dates and the other sensors {len(wanted)}, and not all of them are known; "
-                "give files whose names tell the date, or dates=[...]"
+                f"{name}: has {many(len(own), 'date')} and the other sensors {len(wanted)}, and not all of them are "
+                "known; give files whose names tell the date, or dates=[...]"
             )
         yield from range(len(own))
         return

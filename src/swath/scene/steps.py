@@ -18,6 +18,7 @@ from swath.errors import OpenError
 from swath.scene.dates import Date
 from swath.scene.reader import Picked
 from swath.scene.source import Source
+from swath.scene.words import many
 
 NUMBERED = "numbered"
 """What `dates=` says of such stacks."""
@@ -68,7 +69,9 @@ def in_steps(source: Source) -> list[Source]:
     moving = counted // (len(steps) - 1)
     names[:moving] = [re.sub(r"_0$", "", name) for name in names[:moving]]
     dates = step_dates(source.reader.name, len(steps))
-    note = f"{source.reader.name}: its numbered layers are taken for {len(steps)} dates of {moving} bands"
+    note = (
+        f"{source.reader.name}: its numbered layers are taken for {many(len(steps), 'date')} of {many(moving, 'band')}"
+    )
     if len(names) > moving:
         note += f" and {len(names) - moving} that hold at all of them"
     if dates is not None:

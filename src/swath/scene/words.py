@@ -1,6 +1,22 @@
-"""Numbers for people: lengths on the ground and shares."""
+"""Numbers for people: counts, lengths on the ground, shares."""
 
 from __future__ import annotations
+
+
+def many(count: int, what: str, several: str | None = None) -> str:
+    """A count of things: `1 scene`, `2,000 scenes`, `0 classes`.
+
+    Args:
+        count: of them.
+        what: one of them.
+        several: more of them, where an ending of its own does not make them.
+    """
+    if count != 1 and several is None:
+        if what[-1] == "y" and what[-2] not in "aeiou":
+            several = f"{what[:-1]}ies"
+        else:
+            several = f"{what}es" if what.endswith(("s", "x", "ch", "sh")) else f"{what}s"
+    return f"{count:,} {what if count == 1 else several}"
 
 
 def ground_words(length: float) -> str:

@@ -118,7 +118,7 @@ def read_sensor(path: str | Path) -> Sensor:
     except ValidationError as error:
         first = error.errors()[0]
         where = ".".join(str(part) for part in first["loc"]) or "the file"
-        raise SensorError(f"{path}: {where}: {first['msg']} ({error.error_count()} problem(s) in all)") from error
+        raise SensorError(f"{path}: {where}: {first['msg']} (of {error.error_count()} found)") from error
 
 
 @cache

@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from swath.errors import PredictError
 from swath.models.card import Card
 from swath.models.gives import ClassLabel
+from swath.scene.words import many
 from swath.scene.write import Layer
 from swath.tasks.layers import CONFIDENCE_STEPS, PROBABILITY_STEPS, class_layer, in_steps, most_likely, step_layer
 from swath.tasks.task import MAIN, Answer, Arrays, Files, OutputOptions
@@ -137,7 +138,7 @@ def one_tensor(logits: Tensor | Sequence[Tensor]) -> Tensor:
         return logits
     if len(logits) != 1:
         raise PredictError(
-            f"the network gives {len(logits)} tensors where one is expected; "
+            f"the network gives {many(len(logits), 'tensor')} where one is expected; "
             "in eval mode it should give the task's logits alone"
         )
     return logits[0]

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, ClassVar
 from swath.errors import PredictError
 from swath.models.card import Card
 from swath.models.gives import ClassLabel
+from swath.scene.words import many
 from swath.tasks.classmap import (
     class_numbers,
     confidence_layers,
@@ -63,7 +64,7 @@ class SemanticChange:
         if isinstance(logits, torch.Tensor) or len(logits) != 3:
             count = 1 if isinstance(logits, torch.Tensor) else len(logits)
             raise PredictError(
-                f"the network gives {count} tensor(s); semantic change wants three: change [B, 1, H, W], "
+                f"the network gives {many(count, 'tensor')}; semantic change wants three: change [B, 1, H, W], "
                 "classes before and after [B, K, H, W]"
             )
         changed = torch.sigmoid(logits[0].float())

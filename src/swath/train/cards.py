@@ -12,6 +12,7 @@ from swath.errors import TrainError
 from swath.models.card import Card, Dataset, Score, Task
 from swath.models.gives import ClassLabel, Layer, Output
 from swath.models.needs import CardBand, DatesRule, GsdRule, Input, InputSensor, TileRule
+from swath.scene.words import many
 from swath.train.recipe import Recipe
 from swath.train.sets import LabelledSet
 
@@ -111,7 +112,7 @@ def scored(card: Card, scores: Mapping[str, float], places: int) -> Card:
 
     A threshold among them becomes the one that maps are made with.
     """
-    data = f"{card.trained_on[0].name.split()[0]}, validation part ({places} places)" if card.trained_on else ""
+    data = f"{card.trained_on[0].name.split()[0]}, validation part ({many(places, 'place')})" if card.trained_on else ""
     kept = [
         Score(metric=metric, value=round(value, 4), data=data)
         for metric, value in scores.items()

@@ -37,7 +37,7 @@ def compose(folder: str | os.PathLike[str] | None, config: Any, options: Mapping
     sets = [_plain(one) for one in fields.get("sets", ())]
     if folder is not None:
         if len(sets) > 1:
-            raise TrainError(f"{folder}: the recipe names {len(sets)} sets of its own; leave out the folder")
+            raise TrainError(f"{folder}: the recipe names sets of its own; leave out the folder")
         sets = [{**(sets[0] if sets else {}), "folder": os.fspath(folder)}]
     if not sets:
         raise TrainError("nothing is said to learn from; give a folder of labelled images, or a recipe with sets")

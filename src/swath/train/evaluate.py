@@ -19,6 +19,7 @@ from swath.errors import MatchError, SwathError, TrainError
 from swath.models.model import Model
 from swath.models.registry import load
 from swath.predict.skills import fitting_skill, is_fitted, meant, refuse_pretrained, task_of_fitted
+from swath.scene.words import many
 from swath.scene.write.atomic import check_target
 from swath.tasks import TrainedTask, trained_task
 from swath.tasks.figure import Case
@@ -160,7 +161,7 @@ def _few_alike(notes: list[str]) -> list[str]:
         groups.setdefault(note.rpartition(": ")[0] or note, []).append(note)
     told: list[str] = []
     for group in groups.values():
-        told += group if len(group) <= _MOST_ALIKE else [f"{group[0]} (and {len(group) - 1} scenes alike)"]
+        told += group if len(group) <= _MOST_ALIKE else [f"{group[0]} (and {many(len(group) - 1, 'scene')} alike)"]
     return told
 
 
@@ -265,13 +266,13 @@ def _count(
         raise _why_none(dataset, failed)
     if failed:
         name, why = next(iter(failed.items()))
-        notes[f"{len(failed)} of {len(dataset.items)} scenes could not be used; {name}: {why}"] = None
+        notes[f"{len(failed)} of {many(len(dataset.items), 'scene')} could not be used; {name}: {why}"] = None
     if unlabelled:
-        notes[f"{unlabelled} of {len(dataset.items)} scenes have no label and are left out"] = None
+        notes[f"{unlabelled} of {many(len(dataset.items), 'scene')} without a label, left out"] = None
     if tiled:
         notes[
-            f"{tiled} of {len(results)} images are larger than a tile of {model.card.tile.size} px: the mean of their "
-            "tiles' probabilities decides"
+            f"{tiled} of {many(len(results), 'image')} larger than a tile of {model.card.tile.size} px: the mean "
+            "of their tiles' probabilities decides"
         ] = None
     return results, cases.found, list(notes)
 
@@ -282,4 +283,4 @@ def _why_none(dataset: Dataset, failed: Mapping[str, SwathError]) -> SwathError:
     first = next(iter(failed.values()))
     if len(failed) == 1 or isinstance(first, MatchError):
         return first
-    return TrainError(f"{dataset.name}: none of the {len(failed)} scenes could be used; {next(iter(failed))}: {first}")
+    return TrainError(f"{dataset.name}: no scene could be used ({len(failed)} tried); {next(iter(failed))}: {first}")

@@ -21,6 +21,7 @@ from torch import Tensor, nn
 
 from swath.errors import SwathWarning, TrainError
 from swath.models.half import rounded
+from swath.scene.words import many
 from swath.train.average import Average
 from swath.train.batches import Batch, Draw, read_ahead
 from swath.train.budget import Budget, rate
@@ -132,7 +133,7 @@ class Loop:
                     self.validate(math.floor(used * recipe.validations))
                     course.seconds = time.perf_counter() - begun
                     if recipe.patience is not None and course.stale >= recipe.patience:
-                        return f"no better result in {course.stale} validations"
+                        return f"no better result in {many(course.stale, 'validation')}"
                 if stop is not None:
                     if course.best is None:
                         self.validate(course.validated)

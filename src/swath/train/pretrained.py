@@ -14,6 +14,7 @@ from swath.models.light import centre_nm
 from swath.models.model import Model
 from swath.models.needs import CardBand, Input
 from swath.models.strict import LoadReport, load_strict
+from swath.scene.words import many
 
 
 def encoder_name(network: nn.Module) -> str:
@@ -121,4 +122,4 @@ def _among(band: CardBand, given: Input) -> str | None:
 
 
 def _words(given: Input) -> str:
-    return f"{len(given.bands)} bands ({', '.join(band.name for band in given.bands)})"
+    return f"{many(len(given.bands), 'band')} ({', '.join(band.name for band in given.bands)})"

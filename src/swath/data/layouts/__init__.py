@@ -19,6 +19,7 @@ from swath.data.item import Item
 from swath.data.published.facts import Published, published
 from swath.errors import DataError
 from swath.models.gives import ClassLabel
+from swath.scene.words import many
 
 
 @dataclass(frozen=True)
@@ -108,7 +109,9 @@ def recognise(folder: Path, asked: Asked) -> tuple[str, Found]:
         if len(found) == 1:
             return next(iter(found.items()))
         if found:
-            ways = "; ".join(f"layout={name!r} ({len(one.items)} items, {one.task})" for name, one in found.items())
+            ways = "; ".join(
+                f"layout={name!r} ({many(len(one.items), 'item')}, {one.task})" for name, one in found.items()
+            )
             raise DataError(f"{folder}: could be read in several ways: say {ways}")
     if refused:
         raise refused[0]

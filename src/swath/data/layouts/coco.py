@@ -21,6 +21,7 @@ from swath.data.objects import Marked, found_of, stacked
 from swath.data.run_lengths import decoded, traced
 from swath.data.sample import Boxes
 from swath.errors import DataError
+from swath.scene.words import many
 
 _HEAD = 4096  # bytes in which a file of this layout opens like an object
 
@@ -73,11 +74,11 @@ def read(folder: Path, paths: Sequence[Path], asked: Asked) -> Found | None:
             added = _add_outline(target, name, entry) if segment else _add_box(target, name, entry)
             odd += not added
         marked += by_id.values()
-    what = "outline" if segment else "box"
-    lost = f"{odd} annotations have no {what} that can be read, or no image or category; they are left out"
+    what = "an outline" if segment else "a box"
+    lost = f"{many(odd, 'annotation')} without {what} that can be read, or without image or category; left out"
     notes = [lost] if odd else []
     if outlines and asked.task is None:
-        notes.append(f"{outlines} annotations have outlines too; say task='segmentation' to learn from these")
+        notes.append(f"{many(outlines, 'annotation')} with outlines too; say task='segmentation' to learn from these")
     task = "segmentation" if segment else "detection"
     return found_of(marked, [], images, asked, task=task, own_files=False, notes=notes)
 

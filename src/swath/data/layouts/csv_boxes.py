@@ -15,6 +15,7 @@ from swath.data.layouts import Asked, Found
 from swath.data.objects import Marked, found_of
 from swath.data.texts import numbers, read_text
 from swath.errors import DataError
+from swath.scene.words import many
 
 _IMAGE = [
     "image",
@@ -75,7 +76,7 @@ def recognise(folder: Path, asked: Asked) -> Found | None:
                 bad += 1
             elif outline:
                 marked[key].add(name or "object", outline)
-    notes = [f"{bad} of {rows} rows hold no numbers where the box should be; they are left out"] if bad else []
+    notes = [f"{bad} of {many(rows, 'row')} without numbers where the box should be; left out"] if bad else []
     if nameless:
         notes.append(
             "the table has no column of classes; all objects are of class 'object': say label_field= if it has"

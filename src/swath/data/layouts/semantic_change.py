@@ -24,6 +24,7 @@ from swath.data.semantic import Sides, items_of
 from swath.errors import DataError
 from swath.models.gives import ClassLabel
 from swath.scene.gather import RASTER_SUFFIXES
+from swath.scene.words import many
 
 _NEEDED = {"1": "date 1", "2": "date 2"}
 _CLASSES = {"from": "classes of date 1", "to": "classes of date 2"}
@@ -63,7 +64,7 @@ def _lacking(sides: Sequence[Sides]) -> Iterator[str]:
     """Which labels some places lack, in sentences."""
     for date, word in enumerate(_CLASSES.values()):
         if bare := sum(one.masks[date] is None for one in sides):
-            yield f"of {len(sides)} places {bare} have no {word}, which are not labelled there"
+            yield f"{bare} of {many(len(sides), 'place')} without {word}; not labelled there"
 
 
 class _ToldMasks:

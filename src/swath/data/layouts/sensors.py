@@ -28,6 +28,7 @@ from swath.data.named_classes import NamedClasses, classes_by_folders, classes_b
 from swath.data.sensed import Complete, Sensed, complete, sensed
 from swath.data.vector_files import read_shapes, vector_files
 from swath.errors import DataError, SwathError
+from swath.scene.words import many
 
 
 def is_of_several(folder: Path, asked: Asked) -> bool:
@@ -136,7 +137,9 @@ def _classed(files: Sensed, asked: Asked) -> Found:
         if part := told.parts.get(named[key]) or part_of(files.folder / key, files.folder):
             parts[key] = part
     lost = len(told.names) - len({*named.values()})
-    notes = [f"{told.where.name}: {lost} of {len(told.names)} rows name no place that is here"] if lost else []
+    notes = (
+        [f"{told.where.name}: {lost} of {many(len(told.names), 'row')} for places that are not here"] if lost else []
+    )
     return Found("classification", classes.labels, tuple(items), tuple(strays), parts, (*notes, *classes.notes))
 
 

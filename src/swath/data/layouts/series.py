@@ -78,7 +78,7 @@ def recognise(folder: Path, asked: Asked) -> Found | None:
     ]
     notes = [f"{path.name}: {note}" for path, table in tables.items() for note in table.notes]
     series = sum(len(table.values) for table in tables.values())
-    notes.append(f"{series} series are taken as pixels without neighbours, {SIDE} to a line")
+    notes.append(f"{series:,} series; taken as pixels without neighbours, {SIDE} to a line")
     return Found("segmentation", classes.labels, tuple(items), notes=(*notes, *classes.notes))
 
 

@@ -20,6 +20,7 @@ from swath.errors import DataError, SwathError
 from swath.scene.gather import RASTER_SUFFIXES
 from swath.scene.open import open_scene
 from swath.scene.scene import Scene
+from swath.scene.words import many
 
 
 def recognise(folder: Path, asked: Asked) -> Found | None:
@@ -57,7 +58,7 @@ def _scenes(folder: Path, paths: Sequence[Path], asked: Asked, strays: list[Stra
             refused.append(Stray(path, str(error)))
     strays += refused
     if not scenes:
-        raise DataError(f"{folder}: none of its {len(paths)} rasters can be opened as imagery; {refused[0].why}")
+        raise DataError(f"{folder}: no raster in it can be opened as imagery ({len(paths)} tried); {refused[0].why}")
     kinds: dict[int, list[Path]] = defaultdict(list)
     for path, scene in scenes.items():
         kinds[len(scene.bands)].append(path)
@@ -65,7 +66,7 @@ def _scenes(folder: Path, paths: Sequence[Path], asked: Asked, strays: list[Stra
         strays += [Stray(path, "one band, beside images of several: taken for a map") for path in kinds.pop(1)]
     if len(kinds) > 1:
         told = listing(
-            [f"{count} bands ({listing([path.name for path in kinds[count]], 2)})" for count in sorted(kinds)]
+            [f"{many(count, 'band')} ({listing([path.name for path in kinds[count]], 2)})" for count in sorted(kinds)]
         )
         raise DataError(f"{folder}: holds rasters of {told}; say sensor= or bands= of those that are imagery")
     (kept,) = kinds.values()

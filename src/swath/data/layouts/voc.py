@@ -17,6 +17,7 @@ from swath.data.boxes import turned
 from swath.data.files import PARTS, Images, visible
 from swath.data.layouts import Asked, Found, Stray
 from swath.data.objects import Marked, found_of
+from swath.scene.words import many
 
 _CORNERS = (
     ("xmin", "ymin", "xmax", "ymax"),
@@ -55,7 +56,7 @@ def recognise(folder: Path, asked: Asked) -> Found | None:
                 ends = np.array([1, 1, 0, 0] if from_one and len(outline) == 4 else 0)
                 one.add((entry.findtext("name") or "").strip(), outline - ends, ignored=_is(entry, "difficult"))
         marked.append(one)
-    notes = [f"{odd} objects have no box that can be read; they are left out"] if odd else []
+    notes = [f"{many(odd, 'object')} without a box that can be read; left out"] if odd else []
     if is_of_voc:
         notes.append("boxes of the VOC challenge count pixels from 1; they are moved to 0")
     return found_of(marked, strays, images, asked, notes=notes)

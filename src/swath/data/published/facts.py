@@ -12,6 +12,7 @@ import yaml
 from pydantic import Field, field_validator
 
 from swath.data.files import PARTS
+from swath.data.published.parting import Listed, Part, Parted, Table
 from swath.data.published.scores import PaperScore
 from swath.models.card import Task
 from swath.models.frozen import Frozen
@@ -23,8 +24,6 @@ Role = Imagery | Labels
 """What a file is: imagery of the only date, series of other sensors beside it, imagery of one date yet before the first
 of a pair, of the first or last date, or of a month; change as yes and no; classes at the first and last date, or of the
 image or month; numbers that stand for pairs of classes; polygons with levels of damage; a table of all images."""
-
-Part = Literal["train", "val", "test"]
 
 
 class SetClass(Frozen):
@@ -126,56 +125,6 @@ class Arrangement(Frozen):
         return {role: (path,) if isinstance(path, str) else path for role, path in files.items()}
 
 
-class Listed(Frozen):
-    """Lists that part a set."""
-
-    path: tuple[str, ...]
-    """Of text files, with `{part}`."""
-    of: str
-    """Word whose values they hold, be it within longer words."""
-
-    @field_validator("path", mode="before")
-    @classmethod
-    def _listed(cls, path: Any) -> Any:
-        return (path,) if isinstance(path, str) else path
-
-
-class Parted(Frozen):
-    """A split by the values of a word, where no files tell it."""
-
-    of: str
-    """The word."""
-    train: tuple[str, ...] = ()
-    val: tuple[str, ...] = ()
-    test: tuple[str, ...] = ()
-    rest: Part | None = None
-    """Part of all other values."""
-
-    def part(self, value: str | None) -> Part | None:
-        """The part of a value."""
-        listed: tuple[tuple[Part, tuple[str, ...]], ...] = (
-            ("train", self.train),
-            ("val", self.val),
-            ("test", self.test),
-        )
-        return next((part for part, values in listed if value in values), self.rest)
-
-
-class Table(Frozen):
-    """Columns of a table of all images; or how JSON is read that has, by the file of an image, classes and shares."""
-
-    of: str
-    """Word whose value names the row."""
-    name: str = ""
-    """Column of that value."""
-    labels: str = ""
-    """Column of the classes of an image, as a list of their names."""
-    part: str | None = None
-    """Column of the part of a split; None: lists tell it."""
-    above: float = 0
-    """Share above which a class holds, in JSON."""
-
-
 class Published(Frozen):
     """What is known of a published set."""
 
@@ -244,7 +193,9 @@ class Published(Frozen):
         if self.gsd is not None:
             size = f"{size} ({self.gsd:g} m is taken; gsd= says it better)" if size else f"{self.gsd:g} m"
         unsure = f"not held against its paper or page: {', '.join(self.unsure)}" if self.unsure else ""
-        return "; ".join(filter(None, [f"{self.title}: {self.about}", size, self.terms, self.source, unsure]))
+        scored = f"scored in its paper by {', '.join(one.name for one in self.scores)}"
+        told = [f"{self.title}: {self.about}", size, scored, self.terms, self.source, unsure]
+        return "; ".join(filter(None, told))
 
     @property
     def told_bands(self) -> tuple[str | Band, ...] | None:

@@ -36,7 +36,7 @@ class SetMasks:
         self._whole = {path: one for path, one in contents.items() if isinstance(one, Contents)}
         if not self._whole:
             first = next(iter(self.broken.values()))
-            raise DataError(f"none of the {len(contents)} masks can be read; the first: {first}")
+            raise DataError(f"no mask can be read ({len(contents)} tried); the first: {first}")
         if real := [path for path, one in self._whole.items() if not one.is_whole]:
             raise DataError(f"{real[0]}: holds real numbers and no classes; get the file again")
         numbers = {*(number for one in self._every for number in _told(one, is_colour=False)), *self._pairs}

@@ -57,7 +57,7 @@ def read(folder: Path, place: Arranged, asked: Asked) -> Found:
         except (ReadError, DataError) as error:
             strays.append(Stray(path, str(error)))
     if not items:
-        raise DataError(f"none of the {len(place.places)} tables can be read; the first: {strays[-1].why}")
+        raise DataError(f"no table can be read ({len(place.places)} tried); the first: {strays[-1].why}")
     classes = labels_of(facts)
     if boxes:
         classes = tuple(ClassLabel(value=number, name=name) for number, name in told.categories.items())

@@ -11,6 +11,7 @@ from torch import Tensor, nn
 from swath.models.change._decide import Decision
 from swath.models.mad import mad
 from swath.models.pair import Pair
+from swath.scene.words import many
 
 
 class Variates(nn.Module):
@@ -63,7 +64,7 @@ class AlterationDetection(nn.Module):
         if isinstance(self.decision, Decision):
             self.decision.set(np.sqrt(found.chi_square(before, after)), "em" if self.how == "em" else "otsu")
         told = ", ".join(f"{one:.3f}" for one in found.correlations)
-        return (f"canonical correlations of what did not change: {told}, after {found.iterations} iterations",)
+        return (f"canonical correlations of what did not change: {told}, after {many(found.iterations, 'iteration')}",)
 
     def forward(self, before: Tensor, after: Tensor) -> Tensor:
         """See the class."""

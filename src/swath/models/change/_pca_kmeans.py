@@ -12,6 +12,7 @@ from swath.errors import MatchError
 from swath.models.change._cva import Difference
 from swath.models.change._decide import otsu
 from swath.models.pair import Pair, chosen
+from swath.scene.words import many
 
 Floats = NDArray[np.float64]
 
@@ -79,7 +80,7 @@ class PatchClusters(nn.Module):
         patches: Floats = np.concatenate(found)
         if len(patches) < 16 * size:
             raise MatchError(
-                f"only {len(patches)} patches of {self.side} x {self.side} px are valid at both dates, and "
+                f"only {many(len(patches), 'patch')} of {self.side} x {self.side} px are valid at both dates, and "
                 f"{16 * size} are needed; take cva, which looks at single pixels"
             )
         return patches

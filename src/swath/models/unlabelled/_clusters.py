@@ -12,6 +12,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from swath.errors import CardError
+from swath.scene.words import many
 
 Floats = NDArray[np.float64]
 
@@ -151,7 +152,7 @@ class Clusters(nn.Module):
         self.centres.data = torch.from_numpy(best.cluster_centers_[order]).float()
         self.spread.data = torch.tensor([max(best.inertia_ / found.size, 1e-9)]).float()
         said = "as asked" if self.wanted else f"the elbow of k-means from 1 to {tried[-1]}"
-        return (f"{len(order)} units ({said}), in the order of their areas; their numbers mean nothing",)
+        return (f"{many(len(order), 'unit')} ({said}), in the order of their areas; their numbers mean nothing",)
 
     def forward(self, image: Tensor) -> Tensor:
         """See the class."""

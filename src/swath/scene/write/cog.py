@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 from odc.geo.geobox import GeoBox
 
 from swath.errors import WriteError
+from swath.scene.words import many
 from swath.scene.write.atomic import SIDECARS, check_target, remove, sync, writing
 from swath.scene.write.convert import COMPRESSIONS, gdal_errors, make_cog
 from swath.scene.write.layer import Layer, Storage
@@ -246,8 +247,8 @@ def write_cog(
     with CogWriter(path, grid, layers, **options) as writer:
         if stack.shape != (len(layers), *grid.shape):
             raise WriteError(
-                f"{len(layers)} layers on a grid of {grid.shape[0]} x {grid.shape[1]} pixels take values of shape "
-                f"{(len(layers), *grid.shape)}, and {values.shape} came"
+                f"{many(len(layers), 'layer')} on a grid of {grid.shape[0]} x {grid.shape[1]} pixels take values of "
+                f"shape {(len(layers), *grid.shape)}, and {values.shape} came"
             )
         step = 2048
         for y in range(0, grid.shape[0], step):

@@ -13,8 +13,8 @@ from typing import Any, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
+from swath.scene.words import many
 from swath.tasks.metrics import ClassMetrics, Metrics
-from swath.train.evaluation.words import many
 
 _M = TypeVar("_M", bound=Metrics)
 

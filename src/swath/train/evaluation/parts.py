@@ -11,6 +11,7 @@ from swath.data.places import placed
 from swath.data.split_file import PARTS
 from swath.errors import TrainError
 from swath.models.model import Model
+from swath.scene.words import many
 
 
 def part_of(dataset: Dataset, split: str, split_file: str | Path | None, model: Model) -> tuple[Dataset, str]:
@@ -45,8 +46,8 @@ def part_of(dataset: Dataset, split: str, split_file: str | Path | None, model: 
         names, source = made.part(split), str(file)
     else:
         raise TrainError(
-            f"nothing tells which of the {len(dataset)} scenes of {dataset.name} are for {split}: say split='all' if "
-            "the network was trained on none of them, or split_file= with the split it was trained by"
+            f"nothing tells which of {many(len(dataset), 'scene')} of {dataset.name} are for {split}: say "
+            "split='all' if the network was trained on none of them, or split_file= with the split it was trained by"
         )
     part, words = _subset(dataset, names, split, source)
     return in_places(dataset, made).subset(item.name for item in part.items), words
@@ -73,10 +74,10 @@ def _subset(dataset: Dataset, names: Iterable[str], split: str, source: str) -> 
         raise TrainError(f"{source}: the part {split} is empty; say another, or split='all'")
     if not wanted & there:
         raise TrainError(
-            f"{source}: of the {len(wanted)} scenes for {split} none is in {dataset.name}; another folder?"
+            f"{source}: of {many(len(wanted), 'scene')} for {split} none is in {dataset.name}; another folder?"
         )
     absent = len(wanted - there)
-    words = f"{split} by {source}" + (f", of which {absent} are not in the folder" if absent else "")
+    words = f"{split} by {source}" + (f", {absent} of them not in the folder" if absent else "")
     return dataset.subset(wanted & there), words
 
 

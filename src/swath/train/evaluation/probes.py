@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from swath.scene.words import many
 from swath.scene.write.atomic import atomic_path, writing
 from swath.train.evaluation.intervals import by_place, draws, units
 
@@ -72,8 +73,8 @@ class Probed:
         """What was probed."""
         fitted, scored = self.counts
         return [
-            f"features of {self.model} on {self.data}: fitted to {fitted} images, scored on {scored} "
-            f"in {self.places} place{'s' if self.places != 1 else ''}",
+            f"features of {self.model} on {self.data}: fitted to {many(fitted, 'image')}, scored on {scored} "
+            f"in {many(self.places, 'place')}",
             f"split: {self.split}",
         ]
 

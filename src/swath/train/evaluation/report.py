@@ -16,7 +16,7 @@ import numpy as np
 
 from swath.models.card import Card, Score
 from swath.scene.look import save as save_picture
-from swath.scene.words import percent
+from swath.scene.words import many, percent
 from swath.scene.write.atomic import atomic_path, writing
 from swath.tasks.figure import Case, figure
 from swath.tasks.metrics import ClassMetrics, Metrics
@@ -25,7 +25,7 @@ from swath.tasks.metrics_of_units import UnitMetrics
 from swath.train.evaluation.intervals import FEW
 from swath.train.evaluation.papers import PaperReport
 from swath.train.evaluation.scene_result import SceneResult
-from swath.train.evaluation.words import WORDS, many, name_of, number, table
+from swath.train.evaluation.words import WORDS, name_of, number, table
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure

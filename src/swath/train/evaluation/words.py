@@ -33,11 +33,6 @@ WORDS = {
 }
 
 
-def many(count: int, what: str) -> str:
-    """`1 scene`, `2,000 scenes`."""
-    return f"{count:,} {what}{'s' if count != 1 else ''}"
-
-
 def name_of(score: str) -> str:
     """What a score is called, as `change: IoU` for `change/iou`."""
     before, _, last = score.rpartition("/")
