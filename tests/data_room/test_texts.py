@@ -40,7 +40,7 @@ def test_axis_ships(shared_data: Path) -> None:
     data = swath.data.open(shared_data / "inshore_ships", layout="axis_boxes")
     assert len(data) == 100
     assert {one.name for one in data.classes} == set("012345689")
-    assert any(note.startswith("34 objects have no extent") for note in data.notes)
+    assert any(note.startswith("34 objects without extent") for note in data.notes)
     for name in SHIPS:
         np.testing.assert_array_equal(boxes_of(data, name).corners, ships_upright(shared_data, name))
     named = swath.data.open(shared_data / "inshore_ships", layout="axis_boxes", classes={2: "ship"})
@@ -100,7 +100,7 @@ def test_yolo_outlines_become_pixels(shared_data: Path, tmp_path: Path) -> None:
 def test_yolo_without_names_and_with_trouble(shared_data: Path, tmp_path: Path) -> None:
     write_yolo(tmp_path, shared_data, turned=False, data_yaml=False)
     label = tmp_path / "labels/train/12.txt"
-    label.write_text(label.read_text() + "1 0.5 0.5 oops 0.1\n")
+    label.write_text("1 0.5 0.5 oops 0.1\n")
     (tmp_path / "labels/train/104.txt").write_text("")
     (tmp_path / "labels/train/9999.txt").write_text("1 0.5 0.5 0.1 0.1\n")
     (tmp_path / "data.yaml").write_text("names: [boat, ship")
@@ -113,6 +113,32 @@ def test_yolo_without_names_and_with_trouble(shared_data: Path, tmp_path: Path) 
     assert "no names of classes were taken from it" in why["data.yaml"]
     assert any("taken as empty" in note for note in data.notes)
     assert len(boxes_of(data, "images/train/104")) == 0
+
+
+@pytest.mark.parametrize("layout", ["yolo", "dota"])
+def test_bad_lines_are_dropped_one_by_one_and_named(shared_data: Path, tmp_path: Path, layout: str) -> None:
+    if layout == "yolo":
+        write_yolo(tmp_path, shared_data, turned=False)
+        label, bad = tmp_path / "labels/train/12.txt", ["1 0.5 0.5 oops 0.1", "1 0.5 0.5 0.1"]
+    else:
+        label, bad = tmp_path / "labelTxt/12.txt", ["1 2 3 4 5 6 7 ship 0", "10 20 30 oops 50 60 70 80 ship 0"]
+        for name in SHIPS:
+            link(shared_data / f"inshore_ships/{name}.jpg", tmp_path / f"images/{name}.jpg")
+            (tmp_path / "labelTxt").mkdir(exist_ok=True)
+            (tmp_path / f"labelTxt/{name}.txt").write_bytes(
+                (shared_data / f"inshore_ships/{name}.obb.txt").read_bytes()
+            )
+    whole = swath.data.open(tmp_path)
+    name = next(item.name for item in whole.items if item.name.endswith("/12"))
+    first, *rest = label.read_text().splitlines()
+    label.write_text("\n".join([first, bad[0], *rest, bad[1]]))
+    data = swath.data.open(tmp_path)
+    assert [item.name for item in data.items] == [item.name for item in whole.items]
+    np.testing.assert_array_equal(boxes_of(data, name).corners, boxes_of(whole, name).corners)
+    where = label.relative_to(tmp_path).as_posix()
+    last = len(label.read_text().splitlines())
+    assert f"2 lines of label files without an object ({where}:2, {where}:{last}); left out" in data.notes
+    assert not data.strays
 
 
 def test_dota_headers_difficulty_and_doubles(shared_data: Path, tmp_path: Path) -> None:
@@ -132,5 +158,5 @@ def test_dota_headers_difficulty_and_doubles(shared_data: Path, tmp_path: Path) 
     assert data.counts(data.items[0]) == {0: 1}
     said = " ".join(data.notes)
     assert "0.146" in said
-    assert "1 objects are told twice" in said
-    assert "1 objects have no extent" in said
+    assert "1 object told twice" in said
+    assert "1 object without extent" in said

@@ -15,9 +15,10 @@ from swath.data.boxes import BoxesLabel, around
 from swath.data.classes import Classes, classes_of
 from swath.data.files import Images, part_of
 from swath.data.item import Item, Label
-from swath.data.layouts import Asked, Found, Stray
+from swath.data.layouts import Asked, Found, Stray, listing
 from swath.data.sample import IGNORE, Boxes
 from swath.data.shapes import ShapesLabel
+from swath.scene.words import many
 
 
 @dataclass
@@ -34,6 +35,7 @@ class Marked:
         polygons: shapely polygon of each object, where its pixels are asked for and not its box.
         ignored: whether each neither counts as found nor as missed.
         part: `train`, `val` or `test`, where the files say so.
+        dropped: numbers of the lines of its file that are no object, from 1 on.
     """
 
     told: str
@@ -44,6 +46,7 @@ class Marked:
     polygons: list[shapely.Geometry] = field(default_factory=list)
     ignored: list[bool] = field(default_factory=list)
     part: str | None = None
+    dropped: list[int] = field(default_factory=list)
 
     def add(self, name: str, outline: Iterable[float], *, ignored: bool = False) -> None:
         """One more object, by `x, y, x, y, ...`."""
@@ -110,9 +113,14 @@ def found_of(
     lone = [Stray(path, "image without label") for path in images.paths if path not in here]
     lone += [Stray(one.source, f"labels of {one.told}, which is not here") for one in marked if one.image is None]
     empty = sum(not one.names for one in here.values())
-    said = [*notes, *(f"{times} {what}" for what, times in sorted(odd.items())), *classes.notes]
+    dropped = [
+        f"{one.source.relative_to(images.folder).as_posix()}:{line}" for one in here.values() for line in one.dropped
+    ]
+    said = [*notes, *(f"{many(times, 'object')} {what}" for what, times in sorted(odd.items())), *classes.notes]
+    if dropped:
+        said.append(f"{many(len(dropped), 'line')} of label files without an object ({listing(dropped, 3)}); left out")
     if empty:
-        said.append(f"{empty} of {len(here)} images bear labels without any object; they are taken as empty")
+        said.append(f"{empty} of {many(len(here), 'image')} with labels but no object; taken as empty")
     if segment and classes.background is not None:
         said.append(
             "pixels outside all objects bear no label; they are of class 'background': say classes= without it to "
@@ -135,9 +143,9 @@ def stacked(one: Marked, positions: Mapping[str, int], odd: Counter[str]) -> Box
         if name not in positions:
             continue
         if not np.isfinite(outline).all() or (outline.max(axis=0) <= outline.min(axis=0)).any():
-            odd["objects have no extent; they are left out"] += 1
+            odd["without extent; left out"] += 1
         elif (key := (outline.astype(np.float32).tobytes(), name)) in seen:
-            odd["objects are told twice; they are taken once"] += 1
+            odd["told twice; taken once"] += 1
         else:
             seen.add(key)
             outlines.append(outline)

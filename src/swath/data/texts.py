@@ -28,6 +28,7 @@ def read_text(path: Path) -> str:
 def marked_by_texts(folder: Path, images: Images, read_line: ReadLine) -> tuple[list[Marked], list[Stray]] | None:
     """The objects in the text files of a folder; None where most of these are of another layout.
 
+    Lines that are no object are dropped one by one; a file with more of them than of others becomes a stray.
     Files of one kind share all of their suffixes: `1.txt` and `1.obb.txt` are two layouts of the same image.
     """
     kinds: dict[str, list[Path]] = defaultdict(list)
@@ -48,14 +49,14 @@ def _read_all(
     for path in paths:
         image = images.beside(path)
         one = Marked(path.stem, path, image, part=part_of(path, folder))
-        wrong = None
-        for number, line in enumerate(read_text(path).splitlines(), 1):
-            fields = line.split()
-            if fields and not read_line(one, fields):
-                wrong = f"line {number} is no object: {line.strip()[:60]!r}"
-                break
-        if wrong is not None:
-            strays.append(Stray(path, wrong))
+        lines = read_text(path).splitlines()
+        one.dropped = [
+            number for number, line in enumerate(lines, 1) if (fields := line.split()) and not read_line(one, fields)
+        ]
+        # Where most lines are something else, so is the file.
+        if len(one.dropped) > len(one.names):
+            first = one.dropped[0]
+            strays.append(Stray(path, f"line {first} is no object: {lines[first - 1].strip()[:60]!r}"))
         elif one.names or image is not None:
             fitting += bool(one.names)
             marked.append(one)
