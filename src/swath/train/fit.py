@@ -206,10 +206,7 @@ def _of_skill(skill: Skill, course: Course) -> SkillReport:
 
 
 def _notes(skills: Sequence[Skill]) -> tuple[str, ...]:
-    """How weights were loaded, and what inspection found."""
+    """How weights were loaded, and what inspection found that was not warned of before the first step."""
     report = skills[0].model.report
     loaded = [] if report is None else [f"begun from {report}"]
-    found = [
-        f"{one.one.dataset.name}: {each.what}; {each.action}" for one in skills for each in one.one.report.findings
-    ]
-    return (*loaded, *found)
+    return (*loaded, *(note for one in skills for note in one.one.notes))

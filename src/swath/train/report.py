@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
+from swath.scene.words import many
+
 
 @dataclass(frozen=True)
 class SkillReport:
@@ -44,7 +46,7 @@ class TrainReport:
         precision: it ran in.
         parameters: of the network.
         ended: why.
-        notes: what was said on the way: how weights were loaded, what was left out.
+        notes: how weights were loaded, and what inspection found; what was left out is warned of before.
     """
 
     model: Path
@@ -64,7 +66,7 @@ class TrainReport:
         here = Path.cwd()
         model = self.model.relative_to(here) if self.model.is_relative_to(here) else self.model
         lines = [
-            f"{model}: {self.parameters / 1e6:.1f} M parameters, {self.steps} steps in "
+            f"{model}: {self.parameters / 1e6:.1f} M parameters, {many(self.steps, 'step')} in "
             f"{self.seconds / 60:.1f} min "
             f"({self.rate:.2f} Mpx/s, {self.precision}); {self.ended}; kept: step {self.best_step}"
         ]

@@ -14,6 +14,7 @@ from swath.data import open as open_data
 from swath.data.places import placed
 from swath.data.split_file import PARTS
 from swath.errors import SwathWarning, TrainError
+from swath.scene.words import many
 from swath.train.recipe import Part, SetRecipe
 from swath.train.statistics import Statistics, look_through
 
@@ -31,6 +32,7 @@ class LabelledSet:
         split: names of items by part.
         statistics: of the training part.
         report: what inspection found.
+        notes: of that, what no warning has said.
     """
 
     recipe: SetRecipe
@@ -39,6 +41,7 @@ class LabelledSet:
     split: Split
     statistics: Statistics
     report: Report
+    notes: tuple[str, ...] = ()
 
     @cached_property
     def train(self) -> tuple[Item, ...]:
@@ -82,15 +85,19 @@ def open_set(one: SetRecipe, data: str | None, seed: int) -> LabelledSet:
         raise TrainError(f"{whole.name} is labelled for {whole.task}; one trains for {', '.join(TRAINED)}")
     report = inspect(whole)
     left_out = {item.name for item in whole.items} - set(report.keep)
+    notes = []
     for finding in report.findings:
+        words = f"{whole.name}: {finding.what}; {finding.action}"
         if left_out.intersection(finding.items):
-            warnings.warn(SwathWarning(f"{whole.name}: {finding.what}; {finding.action}"), stacklevel=2)
+            warnings.warn(SwathWarning(words), stacklevel=2)
+        else:
+            notes.append(words)
     if not report.keep:
-        raise TrainError(f"{whole.name}: none of its {len(whole)} items can be used; see `swath data inspect`")
+        raise TrainError(f"{whole.name}: no item of it can be used ({len(whole)} found); see `swath data inspect`")
     dataset = whole.subset(report.keep)
     parts = split_set(dataset, one, data, seed, report)
     statistics = look_through(dataset, map(dataset.__getitem__, parts.train))
-    ready = LabelledSet(one, one.skill or skill_name(dataset.name), dataset, parts, statistics, report)
+    ready = LabelledSet(one, one.skill or skill_name(dataset.name), dataset, parts, statistics, report, tuple(notes))
     check(ready)
     return ready
 
@@ -105,8 +112,8 @@ def check(ready: LabelledSet) -> None:
     for part, names in (("train", parts.train), ("val", parts.val)):
         if not names:
             raise TrainError(
-                f"{dataset.name}: nothing is left for the part {part!r} ({len(dataset)} items, split {parts.how}); "
-                "label more places, or say val= and test= as smaller shares or as names"
+                f"{dataset.name}: nothing is left for the part {part!r} ({many(len(dataset), 'item')}, split "
+                f"{parts.how}); label more places, or say val= and test= as smaller shares or as names"
             )
     if not dataset.classes:
         return
