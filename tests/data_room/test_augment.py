@@ -7,10 +7,12 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import rasterio
+from affine import Affine
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
+import swath.data
 from swath.data import IGNORE, Augment, Boxes, Sample
 from swath.data.augment import turned, zoomed
 
@@ -154,6 +156,49 @@ def test_bands_of_other_ranges_keep_to_their_own(real):
             spread = np.ptp(np.percentile(both.image[part][both.valid[part]], [2, 98]))
             moved = np.abs(lit.image[part] - both.image[part])[both.valid[part]]
             assert 0.02 * spread < moved.mean() < 0.5 * spread
+
+
+def test_heights_keep_their_values_in_other_light(real):
+    """What is no light lies in the middle, in the range of the light: only `lit` can tell it."""
+    lit = (True, False, True, True)
+    augment = Augment(turns=False, scale=0, brightness=0.2, contrast=0.3, gamma=0.3, colour=0.1, clouds=1)
+    told = augment(replace(real, lit=lit), np.random.default_rng(0))
+    np.testing.assert_array_equal(told.image[:, 1], real.image[:, 1])
+    for band in (0, 2, 3):
+        assert (told.image[:, band] != real.image[:, band])[real.valid[:, band]].mean() > 0.9
+    every, none = (augment(replace(real, lit=of), np.random.default_rng(0)) for of in ((True,) * 4, None))
+    np.testing.assert_array_equal(every.image, none.image)
+    assert (none.image[:, 1] != real.image[:, 1]).any()
+
+
+def test_a_set_tells_which_bands_are_lit(own_data, tmp_path):
+    """Reflectance beside heights; and numbers of which nothing is said, which are taken for light."""
+    for folder, source in (("s2", "paris_2015.tif"), ("dem", "paris_2018.tif"), ("labels", "paris_2018.tif")):
+        (tmp_path / folder).mkdir()
+        with rasterio.open(own_data / source) as scene:
+            profile = {
+                **scene.profile,
+                "count": 4 if folder == "s2" else 1,
+                "dtype": "uint8" if folder == "labels" else "int16",
+            }
+            values = scene.read()[: profile["count"]]
+        for column, name in enumerate("abcd"):
+            part = values[:, :64, 64 * column : 64 * (column + 1)]
+            profile |= {
+                "height": 64,
+                "width": 64,
+                "nodata": None,
+                "transform": scene.transform @ Affine.translation(64 * column, 0),
+            }
+            with rasterio.open(tmp_path / folder / f"{name}.tif", "w", **profile) as out:
+                out.write((part > 1000) if folder == "labels" else part)
+                if folder == "s2":
+                    out.descriptions = ("B02", "B03", "B04", "B08")
+    sensor = {"s2": "sentinel-2-l1c@values", "dem": "dem-copernicus-30@values"}
+    data = swath.data.open(tmp_path, sensor=sensor, classes=["low", "high"])
+    assert data.sample(data.items[0]).lit == (True, True, True, True, False)
+    plain = swath.data.open(tmp_path, layout="sensors", classes=["low", "high"])
+    assert plain.sample(plain.items[0]).lit == (True,) * 5
 
 
 def test_nothing_is_done_when_nothing_is_asked(real):

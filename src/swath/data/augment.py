@@ -6,7 +6,8 @@
 What moves pixels is drawn once per sample, but for the offset of later dates; what changes brightness once per date, or
 per date and band; clouds once per date. Values keep their units and are changed in shares of the spread between the
 sample's own dark and bright; only bands whose values lie in one range are looked at together, since a stack may hold
-decibels, reflectance and metres. Invalid pixels are 0 before and after, and never enter the spread.
+decibels, reflectance and metres. Terrain, weather, indices and flags are no light and keep their values. Invalid pixels
+are 0 before and after, and never enter the spread.
 """
 
 from __future__ import annotations
@@ -94,7 +95,7 @@ class Augment(BaseModel):
         image = sample.image.copy()
         draws = rng.uniform(-1, 1, size=(len(image), 3 + image.shape[1]))
         for values, valid, draw in zip(image, sample.valid, draws, strict=True):
-            for bands in _alike(values, valid):
+            for bands in _alike(values, valid, sample.lit):
                 values[bands] = self._lit_alike(values[bands], valid[bands], draw[:3], draw[3:][bands])
         return replace(sample, image=image)
 
@@ -127,7 +128,7 @@ class Augment(BaseModel):
         image = sample.image.copy()
         for values, valid, own in zip(image, sample.valid, rng.spawn(len(image)), strict=True):
             if own.random() < self.clouds:
-                for bands, sky in zip(groups := _alike(values, valid), own.spawn(len(groups)), strict=True):
+                for bands, sky in zip(groups := _alike(values, valid, sample.lit), own.spawn(len(groups)), strict=True):
                     low, high = _ends(values[bands][valid[bands]])
                     values[bands] = np.where(valid[bands], clouded(values[bands], low, high, sky), np.float32(0))
         return replace(sample, image=image)
@@ -159,15 +160,15 @@ def _some(known: NDArray[np.float32]) -> NDArray[np.float32]:
     return known[:: max(1, known.size // 4096)]
 
 
-def _alike(values: NDArray[np.float32], valid: NDArray[np.bool_]) -> list[list[int]]:
+def _alike(values: NDArray[np.float32], valid: NDArray[np.bool_], lit: tuple[bool, ...] | None) -> list[list[int]]:
     """Bands `[band, y, x]` by range: those whose ranges overlap share their light; decibels and reflectance do not.
 
-    A band in which nothing is valid is in none of them.
+    A band that is not lit, or in which nothing is valid, is in none of them.
     """
     ranges = [
         (*np.percentile(_some(band[seen]), [_LOW, _HIGH]), i)
         for i, (band, seen) in enumerate(zip(values, valid, strict=True))
-        if seen.any()
+        if (lit is None or lit[i]) and seen.any()
     ]
     groups: list[list[int]] = []
     reach = -np.inf

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from swath.data.item import ClassIndex, ClassIndexes, Item
 from swath.data.keep import Scenes
 from swath.data.layouts import Stray, listing
+from swath.data.light import lit
 from swath.data.masks import MaskLabel
 from swath.data.published.facts import Published
 from swath.data.quality import Quality
@@ -22,6 +23,7 @@ from swath.data.transitions import TransitionLabel
 from swath.errors import DataError, SwathError
 from swath.models.gives import ClassLabel
 from swath.scene.reader import roi_of
+from swath.scene.words import many
 from swath.sensors import Band, Recognition
 
 if TYPE_CHECKING:
@@ -140,7 +142,7 @@ class Dataset:
         weight = None
         if self.quality is not None and isinstance(target, np.ndarray) and target.ndim == 2:
             weight = self.quality.read(item, scene.grid, roi_of(window, scene.grid, beyond=True))
-        return Sample(image, valid, target, item.name, weight, before=self.before(item, window))
+        return Sample(image, valid, target, item.name, weight, self.before(item, window), lit(scene.bands))
 
     def before(self, item: Item, window: Any = None) -> NDArray[np.int64] | None:
         """Classes of the map of the first date, see `Sample.before`.
@@ -213,7 +215,7 @@ class Dataset:
         """
         wanted = set(names)
         if lacking := sorted(wanted - set(self._by_name)):
-            raise DataError(f"{self.name}: holds no item {lacking[0]!r} ({len(lacking)} such name(s))")
+            raise DataError(f"{self.name}: holds no item {lacking[0]!r} ({many(len(lacking), 'such name')})")
         return replace(self, items=tuple(item for item in self.items if item.name in wanted))
 
     @cached_property

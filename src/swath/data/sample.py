@@ -57,6 +57,7 @@ class Sample:
         before: classes of a map of the first date, by their positions, `[H, W]`; IGNORE where it says nothing; None
             where the item has no such map.
         weight: `[H, W]` float32, how far the label of each pixel is trusted; None: all alike.
+        lit: of each band whether it holds light or radar, see `swath.data.light`; None: all do.
     """
 
     image: NDArray[np.float32]
@@ -65,3 +66,4 @@ class Sample:
     name: str
     weight: NDArray[np.float32] | None = None
     before: NDArray[np.int64] | None = None
+    lit: tuple[bool, ...] | None = None
