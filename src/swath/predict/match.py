@@ -9,7 +9,7 @@ sound, pixels are resampled where the card allows it, and all of it stands in `M
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from fractions import Fraction
 from pathlib import Path
@@ -19,14 +19,15 @@ import numpy as np
 
 from swath.errors import GridError, MatchError, SwathError
 from swath.models.card import Card, Input
-from swath.models.light import centre_nm
 from swath.predict.feed import uncut
 from swath.predict.match_bands import Pick, pair_bands
 from swath.predict.match_grid import Gsd, Scale, check_side_by_side, fit_gsd, laid, ratio_of, zoomed
 from swath.predict.match_map import MapClasses, legend_of
+from swath.predict.match_told import told, untold
 from swath.predict.match_units import check_units
 from swath.predict.matched import BandMatch, Matched, MatchedInput
 from swath.scene.scene import BandKey, Scene
+from swath.scene.words import many
 
 BandsSaid = Mapping[str, BandKey] | Sequence[BandKey]
 
@@ -76,16 +77,17 @@ def match(
     made: list[MatchedInput] = []
     if not problems:
         made, problems = _on_one_grid(found)
-        problems += [(0, problem) for problem in _untold(card, found[0])]
+        problems += [(0, problem) for problem in untold(card, found[0].scene, found[0].picks, found[0].scale)]
     if problems:
-        many = len(scenes) > 1
-        subject = "the scenes do not fit" if many else f"{_label(scenes[0])} does not fit"
-        texts = [f"{card.inputs[k].name} ({_label(scenes[k])}): {text}" if many else text for k, text in problems]
+        several = len(scenes) > 1
+        subject = "the scenes do not fit" if several else f"{_label(scenes[0])} does not fit"
+        texts = [f"{card.inputs[k].name} ({_label(scenes[k])}): {text}" if several else text for k, text in problems]
         raise MatchError(f"{subject} {card.name}: {'; '.join(texts)}")
     notes = dict.fromkeys(note for one in found for note in one.notes)
     first = found[0]
     grid = zoomed(first.scene.grid, first.scale.factor)
-    return Matched(tuple(scenes), grid, tuple(made), first.scale.factor, _told(card, first), tuple(notes))
+    by_keyword = told(card, first.scene, first.picks, first.scale)
+    return Matched(tuple(scenes), grid, tuple(made), first.scale.factor, by_keyword, tuple(notes))
 
 
 def can_take(scene: Scene) -> list[str]:
@@ -142,9 +144,7 @@ def by_input(scene: Scene | Sequence[Scene] | Mapping[str, Scene], card: Card) -
     if len(scenes) != len(names):
         want = ", ".join(f"{name!r}: ..." for name in names)
         drawn = ", or before_map= (`--before-map`)" if len(names) == 2 and card.inputs[1].classes else ""
-        raise MatchError(
-            f"{card.name} takes {len(names)} scene(s), and {len(scenes)} are given; give {{{want}}}{drawn}"
-        )
+        raise MatchError(f"{card.name} takes {many(len(names), 'scene')}, not {len(scenes)}; give {{{want}}}{drawn}")
     return dict(zip(names, scenes, strict=True))
 
 
@@ -212,7 +212,7 @@ def _dates(scene: Scene, given: Input, asked: Any, task: str) -> tuple[list[int]
     if rule.allows(count):
         return picks, [], notes
     wants = f"{rule.min}" if rule.max == rule.min else f"{rule.min} to {rule.max or 'any number'}"
-    has = f"it has {count} date{'' if count == 1 else 's'} ({', '.join(scene.names[t] for t in picks[:6])}"
+    has = f"it has {many(count, 'date')} ({', '.join(scene.names[t] for t in picks[:6])}"
     has += f"{' ...' if count > 6 else ''}), the model takes {wants}"
     if count < rule.min:
         wider = "" if asked is None else ", or say more dates="
@@ -267,36 +267,6 @@ def _on_one_grid(found: Sequence[_Fit]) -> tuple[list[MatchedInput], list[tuple[
         name, dates = one.given.name, scene.names
         made.append(MatchedInput(name, scene, matches, dates, one.every, ratio, gsd, said, one.positions))
     return made, problems
-
-
-def _centres(one: _Fit) -> list[float | None]:
-    """Wavelength of each band in nm, the scene's before the card's."""
-    return [centre_nm(band, pick.wanted) for pick, band in zip(one.picks, one.scene.bands, strict=True)]
-
-
-def _untold(card: Card, first: _Fit) -> Iterator[str]:
-    """What the network takes by keyword and nobody knows."""
-    if "wavelengths" in card.takes and None in (centres := _centres(first)):
-        blank = [band.name for band, centre in zip(first.scene.bands, centres, strict=True) if centre is None]
-        yield (
-            f"the network is told wavelengths, and that of {', '.join(blank)} is not known: open with sensor='NAME' or "
-            "bands=[swath.Band(name=..., wavelength=(...)), ...]"
-        )
-    if "days" in card.takes and None in first.scene.dates:
-        yield "the network is told the days, and not all dates are known: open with dates=[...]"
-    if "gsd" in card.takes and first.scale.gsd is None:
-        yield "the network is told the size of pixels, which is not known: say gsd=METRES"
-
-
-def _told(card: Card, first: _Fit) -> dict[str, Any]:
-    """What the network takes by keyword besides."""
-    seconds = [date.astype("datetime64[s]").astype(np.int64) for date in first.scene.dates if date is not None]
-    told: dict[str, Any] = {
-        "wavelengths": np.array([centre or np.nan for centre in _centres(first)], dtype=np.float32),
-        "days": (np.array(seconds, dtype=np.float64) / 86400).astype(np.float32),
-        "gsd": first.scale.gsd,
-    }
-    return {key: told[key] for key in card.takes if key in told}
 
 
 def _label(scene: Scene) -> str:
