@@ -38,6 +38,17 @@ def test_answers_are_those_of_the_release(shared_data: Path) -> None:
         case.compare(network(*case.inputs("pre", "post")))
 
 
+@pytest.mark.parametrize(
+    ("name", "maps"), [("mambascd", ("change", "before", "after")), ("mambabda", ("building", "damage"))]
+)
+def test_all_maps_are_those_of_the_release(shared_data: Path, name: str, maps: tuple[str, ...]) -> None:
+    case = Case.beside(shared_data, f"{name}_narrow")
+    network = cast(Any, case.official(name, width=24, depths=(1, 1, 1, 1)))
+    with torch.inference_mode():
+        for which, found in zip(maps, network.maps(*case.inputs("pre", "post")), strict=True):
+            case.compare(found, which)
+
+
 @pytest.mark.parametrize("name", COUNTS)
 def test_sizes_are_those_of_the_release(name: str) -> None:
     with torch.device("meta"):

@@ -36,7 +36,7 @@ def test_names_can_be_chosen_by_task() -> None:
     assert "unet" not in names(weights=True)
 
 
-@pytest.mark.parametrize("name", ["lenet", "fsgnet", "mapformer", "mambascd-small", "mambabda", "rsbuilding-vit-l"])
+@pytest.mark.parametrize("name", ["lenet", "fsgnet", "mapformer", "rsbuilding-vit-l", "rsbuilding-swin-t"])
 def test_what_could_not_be_checked_is_told(name: str) -> None:
     assert f"  unchecked  {find(name).unchecked}" in describe(name).splitlines()
     assert "release" in find(name).unchecked
