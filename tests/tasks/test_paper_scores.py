@@ -319,6 +319,17 @@ def test_scores_of_several_classes_at_once() -> None:
         assert found[f"{kind}_f1"] == pytest.approx(sklearn.f1_score(truth, likely > 0.5, average=average)), kind
 
 
+def test_labels_of_another_task_or_with_other_names_are_told() -> None:
+    counts = ClassMetrics.named(("unchanged", "changed"), interest=1)
+    counts.count(np.array([0, 1, 1, 0, 1]), np.array([0, 1, 0, 1, 1]))
+    paper, why = PaperMetrics.of(published()["hrscd"].scores, {"unchanged": 0, "changed": 1}, counts, fields=False)
+    assert set(why) == {"kappa of land cover"}, "change alone can be asked of a set of semantic change"
+    assert paper.compute() == pytest.approx({"kappa of change": 1 / 6, "Dice of change": 2 / 3})
+    plain = ClassMetrics.named(("dark", "light"))
+    _, why = PaperMetrics.of(published()["hls-burn-scars"].scores, {"dark": 0, "light": 1}, plain, fields=False)
+    assert why == {"IoU of burn scars": "no class of these labels is called burn scar"}
+
+
 def test_means_add_up() -> None:
     every = [Mean.of(value) for value in (0.5, math.nan, 1.0)]
     assert Mean().of_row(np.sum([one.row() for one in every], axis=0)).compute()["mean"] == 0.75

@@ -40,9 +40,9 @@ from swath.tasks.metrics_of_transitions import ChangeMetrics
 if TYPE_CHECKING:
     from torch import Tensor
 
-_OF_SEVERAL = ("mean_iou", "mean_f1", "mean_precision", "mean_recall", "mean_ap", "micro_ap")
 _OF_CHANGE = ("sek", "scd_score", "miou_sek", "scs")
 _OF_SEVERAL_ALONE = ("mean_ap", "micro_ap", "micro_f1")
+_OF_SEVERAL = (*_OF_SEVERAL_ALONE, "mean_iou", "mean_f1", "mean_recall", "weighted_f1", "weighted_precision")
 
 
 @dataclass(eq=False)
@@ -74,7 +74,7 @@ class PaperMetrics:
             counts: of the task, empty.
             fields: whether fields are counted.
         """
-        why = {one.name: one.why or _why_not(one, counts, fields=fields) for one in scores}
+        why = {one.name: one.why or _why_not(one, positions, counts, fields=fields) for one in scores}
         asked = tuple(one for one in scores if not why[one.name])
         own = {one.name: counter for one in asked if (counter := _counter(one, positions, counts)) is not None}
         return cls(asked, dict(positions), counts, own), {name: words for name, words in why.items() if words}
@@ -119,9 +119,10 @@ class PaperMetrics:
 
     def compute(self) -> dict[str, float]:
         """See `Metrics.compute`: by the names of the paper."""
-        return {one.name: self._value(one) for one in self.asked}
+        told = {} if isinstance(self.counts, ClassMetrics) else self.counts.compute()
+        return {one.name: self._value(one, told) for one in self.asked}
 
-    def _value(self, one: PaperScore) -> float:
+    def _value(self, one: PaperScore, told: Mapping[str, float]) -> float:
         counts, kind = self.counts, str(one.kind)
         own = self.own.get(one.name)
         if isinstance(own, ChangedClasses) and isinstance(counts, ChangeMetrics):
@@ -129,9 +130,8 @@ class PaperMetrics:
         if own is not None:
             return next(iter(own.compute().values()))
         if isinstance(counts, SeveralMetrics):
-            return _of_several(kind, counts)
+            return told[kind] if kind in told else _of_several(kind, counts)
         if isinstance(counts, ChangeMetrics) and not one.part:
-            told = counts.compute()
             return (told["change/mean_iou"] + told["sek"]) / 2 if kind == "miou_sek" else told[kind]
         table = counts if isinstance(counts, ClassMetrics) else getattr(counts, one.part)
         chosen = [self.positions[name] for name in one.classes]
@@ -140,16 +140,24 @@ class PaperMetrics:
         return of_table(kind, table.confusion, chosen, [self.positions[name] for name in one.without])
 
 
-def _why_not(one: PaperScore, counts: Metrics, *, fields: bool) -> str:
+def _why_not(one: PaperScore, positions: Mapping[str, int], counts: Metrics, *, fields: bool) -> str:
     """Why a score cannot be computed from what a task counts; nothing where it can."""
+    if lacking := [name for name in (*one.classes, *one.without) if name not in positions]:
+        return f"no class of these labels is called {lacking[0]}"
     if one.kind == "log_loss":
         return "" if fields else "fields= tells where fields lie, and it is of fields"
-    fits = {
-        ClassMetrics: not one.part and one.kind not in (*_OF_CHANGE, *_OF_SEVERAL_ALONE),
-        SeveralMetrics: one.kind in (*_OF_SEVERAL, "micro_f1", "weighted_f1", "weighted_precision"),
-        ChangeMetrics: bool(one.part) or one.kind in _OF_CHANGE,
-    }
-    return "" if fits.get(type(counts), False) else "it is of another kind of answer than this model's"
+    match counts:
+        case ClassMetrics():
+            # Where change alone is asked of a set of semantic change, it is all that is counted.
+            part = not one.part or (one.part == "change" and counts.interest is not None)
+            fits = part and one.kind not in (*_OF_CHANGE, *_OF_SEVERAL_ALONE)
+        case SeveralMetrics():
+            fits = one.kind in _OF_SEVERAL
+        case ChangeMetrics():
+            fits = bool(one.part) or one.kind in _OF_CHANGE
+        case _:
+            fits = False
+    return "" if fits else "it is of another kind of answer than this model's"
 
 
 def _counter(one: PaperScore, positions: Mapping[str, int], counts: Metrics) -> Metrics | None:
@@ -213,10 +221,8 @@ def xview2(table: Confusion, levels: Sequence[int]) -> float:
 
 
 def _of_several(kind: str, counts: SeveralMetrics) -> float:
+    """Scores of several classes at once that their own metrics do not tell: `micro_f1`, and those weighted by class."""
     if kind == "micro_f1":
         return float(counts.together.f1[1])
-    how, _, score = kind.partition("_")
-    if how == "weighted":
-        values = np.array([getattr(one, score)[1] for one in counts.each])
-        return weighted(values, np.array([one.labelled[1] for one in counts.each]))
-    return counts.compute()[kind]
+    values = np.array([getattr(one, kind.removeprefix("weighted_"))[1] for one in counts.each])
+    return weighted(values, np.array([one.labelled[1] for one in counts.each]))
