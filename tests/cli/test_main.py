@@ -108,6 +108,11 @@ def test_a_reader_that_leaves_early_is_no_error(shared_data: Path) -> None:
         ("say gsd=, in m on the ground", "say --gsd, in m on the ground"),
         ("a smaller lr= may help", "a smaller --lr may help"),
         ("in a second run, from its file: start=", "in a second run, from its file: --from"),
+        ("made for change; leave out task=, or take another", "made for change; leave out --task, or take another"),
+        ("give a smaller one, tile=", "give a smaller one, --tile"),
+        ("say crs= if they are in another", "say --extent-crs if they are in another"),
+        ("leave it out, or say device='cpu'", "leave it out, or say --device cpu"),
+        ("exact=True has no meaning for", "--exact has no meaning for"),
         ("metric='iuo': no such score", "--metric iuo: no such score"),
     ],
 )

@@ -339,7 +339,7 @@ def test_a_collection_whose_imagery_is_elsewhere(shared_data: Path) -> None:
     whole = swath.open(shared_data / "worldcover_huge_cog" / "examples" / "collection.json")
     assert [str(date) for date in whole.dates] == ["2021"]
     assert any("2020_v100_N00E006: its imagery is not here" in note for note in whole.notes)
-    with pytest.raises(OpenError, match=r"1165 of its 1165 items are not here"):
+    with pytest.raises(OpenError, match=r"1,165 of its 1,165 items not here"):
         swath.open(shared_data / "agrifieldnet" / "labels_collection.json")
 
 

@@ -145,7 +145,7 @@ def test_classes_of_a_map_are_matched_or_asked_for(
     trained: Path, dataset: swath.data.Dataset, folder: Path, tmp_path: Path
 ) -> None:
     model, scene = Model.load(trained), dataset.scene(dataset["0"])
-    with pytest.raises(MatchError, match=r"takes 2 scene\(s\), and 1 are given.*before_map= \(`--before-map`\)"):
+    with pytest.raises(MatchError, match=r"takes 2 scenes, not 1; give.*before_map= \(`--before-map`\)"):
         swath.predict(scene, model)
     with rasterio.open(folder / "map" / "0.tif") as source:
         values, profile = source.read(1), source.profile

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from rich.table import Table
 
 _ONE = re.compile(
-    r"\b(sensor|grid|complex|resampling|gsd|units|stitch|precision|task|layout|by|split|pairs|metric)='([^']*)'"
+    r"\b(sensor|grid|complex|resampling|gsd|units|stitch|precision|device|task|layout|by|split|pairs|metric)='([^']*)'"
 )
 _METRES = re.compile(r"\bgsd=(METRES|[\d.]+)")
 _PAIRS = re.compile(r"\bbands=\{([^{}]*)\}")
@@ -24,11 +24,13 @@ _INPUTS = re.compile(r"\{'[^']*': \.\.\.(?:, ('[^{}]*))?\}")
 _NAMED = re.compile(r"\bclasses=\{number: name(, \.\.\.)?\}")
 _NUMBERS = re.compile(r"\b(ignore|val|test)=\[?(\d+(?:, \d+)*)\]?")
 _BARE = re.compile(
-    r"\b(classes|ignore|sensor|bands|gsd|layout|label_field|split_file|buffer|overlap|network|val|test|seed|data|lr)="
+    r"\b(classes|ignore|sensor|bands|gsd|layout|label_field|split_file|buffer|overlap|network|val|test|seed|data|lr|"
+    r"task|tile|fields|share|simplify|min_area|match_classes|match_radiometry)="
     r"(\[\.\.\.\])?(?=[\s,;:)]|$)"
 )
+_CRS = re.compile(r"\bcrs=(?=[\s,;:)]|$)")
 _START = re.compile(r"\bstart=(?=[\s,;:)]|$)")
-_PLAIN = re.compile(r"\b(overwrite|resume|coregister)=True(?: \(`--\w+`\))?")
+_PLAIN = re.compile(r"\b(overwrite|resume|coregister|exact|probabilities)=True(?: \(`--\w+`\))?")
 
 
 def as_options(message: str) -> str:
@@ -44,6 +46,7 @@ def as_options(message: str) -> str:
     message = _NAMED.sub("--classes NUMBER=NAME,...", message)
     message = _NUMBERS.sub(lambda m: f"--{m[1]} {m[2].replace(' ', '')}", message)
     message = _BARE.sub(lambda m: f"--{m[1].replace('_', '-')}" + (" A,B,..." if m[2] else ""), message)
+    message = _CRS.sub("--extent-crs", message)
     message = _START.sub("--from", message)
     return _PLAIN.sub(lambda m: f"--{m[1]}", message)
 

@@ -214,8 +214,10 @@ def _shifted(data: Dataset, facts: Sequence[ItemFacts]) -> Iterator[Finding]:
 def _pixels(data: Dataset, facts: Sequence[ItemFacts]) -> Iterator[Finding]:
     sizes = sorted(one.gsd for one in facts if one.gsd is not None)
     if facts and len(sizes) < len(facts):
-        of = "any image" if not sizes else f"{len(facts) - len(sizes)} of the images"
-        yield Finding("gsd", f"the pixel size of {of} is not stated", "gsd= says it, in m on the ground")
+        unsaid = "no image says how large its pixels are"
+        if sizes:
+            unsaid = f"{len(facts) - len(sizes)} of {many(len(facts), 'image')} without the size of its pixels"
+        yield Finding("gsd", unsaid, "say gsd=METRES, on the ground")
     if sizes and sizes[-1] > 1.2 * sizes[0]:
         what = f"pixels are from {ground_words(sizes[0])} to {ground_words(sizes[-1])} on the ground"
         yield Finding("gsd-mix", what, "each image is read at its own pixel size; none is resampled")

@@ -151,8 +151,10 @@ def _column(path: Path, frame: gpd.GeoDataFrame, field: str | None, notes: list[
         DataError: it is not there, or cannot be told.
     """
     columns = [str(name) for name in frame.columns if name != frame.geometry.name]
-    told = ", ".join(_described(frame, name) for name in columns[:12])
-    told += f" and {len(columns) - 12} more" if len(columns) > 12 else ""
+    # A column of one value parts nothing: the others first.
+    told = listing(
+        told for _, told in sorted((_described(frame, name) for name in columns), key=lambda one: one[0] < 2)
+    )
     if field is not None:
         if field not in columns:
             raise DataError(f"{path}: has no column {field!r}; it has {told or 'none'}")
@@ -184,9 +186,10 @@ def _contradictions(path: Path, frame: gpd.GeoDataFrame, column: str, names: NDA
     return notes
 
 
-def _described(frame: gpd.GeoDataFrame, name: str) -> str:
+def _described(frame: gpd.GeoDataFrame, name: str) -> tuple[int, str]:
+    """How many values a column has, and that in words."""
     times = len({_as_name(value) for value in frame[name]})
-    return f"{name} ({many(times, 'value')})"
+    return times, f"{name} ({many(times, 'value')})"
 
 
 def _as_name(value: Any) -> str:

@@ -94,7 +94,7 @@ def items_in(data: Mapping[str, Any], bases: tuple[str, ...], depth: int = 0) ->
                 yield from items_in(below, (target, *self_href(below)), depth + 1)
         if missing or not links:
             where = bases[0] if bases else str(data.get("id"))
-            what = f"{missing} of its {many(len(links), 'item')} {MISSING}" if links else "it names no items"
+            what = f"{missing:,} of its {many(len(links), 'item')} {MISSING}" if links else "it names no items"
             if missing == len(links):
                 raise OpenError(
                     f"{where}: {what}; open an item, or a search result (pystac_client: search.item_collection())"
