@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import runpy
+import time
 from pathlib import Path
 
 import geopandas as gpd
@@ -18,7 +19,10 @@ EXAMPLES = Path(__file__).parent.parent.parent / "examples"
 
 def test_the_demo_writes_maps_shapes_records_and_a_page(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     demo = runpy.run_path(str(EXAMPLES / "demo.py"))
+    began = time.process_time()
     demo["main"](tmp_path)
+    # Seconds of processors, which other work does not lengthen: within three minutes even if a second core had no part.
+    assert time.process_time() - began < 180
     said = capsys.readouterr().out
     page = (tmp_path / "index.html").read_text(encoding="utf-8")
     jobs = [job for job in demo["JOBS"] if demo["is_here"](job)]
