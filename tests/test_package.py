@@ -39,6 +39,20 @@ def test_every_name_at_the_top_is_there() -> None:
         swath.nothing
 
 
+def test_what_the_documents_name_is_there_after_import_swath_alone() -> None:
+    pages = [page.read_text(encoding="utf-8") for page in (ROOT / "README.md", *ROOT.glob("docs/*.md"))]
+    named = sorted(
+        {name for page in pages for name in re.findall(r"\bswath\.(?:[A-Za-z]+\.)*[A-Za-z_]+\b(?=\()", page)}
+    )
+    assert len(named) > 15
+    code = (
+        "import functools, swath\n"
+        f"for name in {named!r}:\n"
+        "    assert callable(functools.reduce(getattr, name.split('.')[1:], swath)), name\n"
+    )
+    run(sys.executable, "-c", code)
+
+
 def test_links_of_the_documents_lead_somewhere() -> None:
     for page in (ROOT / "README.md", *ROOT.glob("docs/*.md"), ROOT / "CONTRIBUTING.md"):
         for target in re.findall(r"\]\((?!https?:)([^)#]+)", page.read_text(encoding="utf-8")):

@@ -5,7 +5,8 @@
     product = swath.predict(scene, model)
     product.save("change.tif")
 
-Names are imported when they are first used, so that `import swath` is quick.
+Names are imported when they are first used, so that `import swath` is quick. `swath.predict` and `swath.train` are
+packages that can be called.
 """
 
 from __future__ import annotations
@@ -16,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 from swath.errors import SwathError
 
 if TYPE_CHECKING:
-    from swath import data
+    from swath import data, models
     from swath.models.model import Model
     from swath.models.registry import load
     from swath.predict import predict
@@ -38,14 +39,15 @@ _LAZY = {
     "Evaluation": ("swath.train.evaluate", "Evaluation"),
     "load": ("swath.models.registry", "load"),
     "Model": ("swath.models.model", "Model"),
+    "models": ("swath.models", ""),
     "open": ("swath.scene.open", "open_scene"),
-    "predict": ("swath.predict", "predict"),
+    "predict": ("swath.predict", ""),
     "Product": ("swath.predict.product", "Product"),
     "Scene": ("swath.scene.scene", "Scene"),
     "Band": ("swath.sensors", "Band"),
     "Sensor": ("swath.sensors", "Sensor"),
     "stack": ("swath.scene.stacking", "stack"),
-    "train": ("swath.train", "train"),
+    "train": ("swath.train", ""),
     "TrainReport": ("swath.train.report", "TrainReport"),
     "verify": ("swath.predict.verify", "verify"),
 }
@@ -63,6 +65,7 @@ __all__ = [
     "data",
     "evaluate",
     "load",
+    "models",
     "open",
     "predict",
     "stack",

@@ -11,6 +11,7 @@ import os
 import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from importlib import import_module
 from pathlib import Path
 from types import ModuleType
 from typing import TYPE_CHECKING, Any, Literal
@@ -26,6 +27,9 @@ if TYPE_CHECKING:
     from swath.scene.scene import Scene
 
 __all__ = ["predict"]
+
+_LATER = ("fields", "match")
+"""Files that people use by name; imported when they do."""
 
 
 def predict(
@@ -227,6 +231,12 @@ def _cut(scene: Scene, extent: Any) -> Scene:
     if isinstance(extent, Sequence):
         return scene.select(bounds=tuple(extent))
     return scene.select(geometry=extent)
+
+
+def __getattr__(name: str) -> Any:
+    if name in _LATER:
+        return import_module(f"{__name__}.{name}")
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
 
 
 class _Callable(ModuleType):

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import sys
+from importlib import import_module
 from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
@@ -16,6 +17,9 @@ if TYPE_CHECKING:
     from swath.train.report import TrainReport
 
 __all__ = ["train"]
+
+_LATER = ("probe", "recipe")
+"""Files that people use by name; imported when they do."""
 
 
 def train(
@@ -62,6 +66,12 @@ def train(
 
     recipe = compose(folder, config, {"task": task, "network": network, **options})
     return fit(recipe, os.fspath(out), resume=resume, overwrite=overwrite, tell=progress)
+
+
+def __getattr__(name: str) -> Any:
+    if name in _LATER:
+        return import_module(f"{__name__}.{name}")
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
 
 
 class _Callable(ModuleType):
