@@ -15,10 +15,11 @@ from torch import Tensor, nn
 import swath
 import swath.data
 from swath.data import IGNORE, Dataset
+from swath.models import ClassLabel, Output
 from swath.tasks.metrics_of_break_even import BreakEven
 from swath.train.evaluation import counting
 from tests.data_room import published_single_made as made
-from tests.data_room.published_made import Real
+from tests.data_room.published_made import Real, dynamicearthnet
 
 Set = Callable[[Real, Path], None]
 
@@ -109,6 +110,45 @@ def test_a_mean_over_scenes_is_of_all_patches_of_each(own_data: Path, tmp_path: 
     assert told["overall accuracy, mean over whole scenes"].interval is None, "all patches are of one scene"
 
 
+class Changes(nn.Module):
+    """Change by how far the mean of all bands moved, and classes by that mean at either date."""
+
+    def __init__(self, classes: int, scale: float) -> None:
+        super().__init__()
+        self.classes = Brightness(classes, scale)
+
+    def forward(self, before: Tensor, after: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        moved = torch.nan_to_num(after - before).mean(1, keepdim=True) / self.classes.scale
+        return 9 * moved.abs() - 1, self.classes(before), self.classes(after)
+
+
+def test_semantic_change_is_scored_as_its_paper_scores_it(own_data: Path, tmp_path: Path) -> None:
+    dynamicearthnet(Real(own_data), tmp_path / "dynamicearthnet")
+    data = swath.data.open(tmp_path / "dynamicearthnet")
+    scene, names = data.scene(data.items[0]), [label.name for label in data.classes]
+    output = Output(
+        kind="semantic-change", classes=tuple(ClassLabel(value=at, name=name) for at, name in enumerate(names))
+    )
+    network = Changes(len(names), float(np.nanmean(scene.read()[0]))).requires_grad_(False)
+    model = swath.Model.wrap(network, task="semantic-change", like=scene, output=output, name="bright")
+    found = swath.evaluate(model, data, split="all", bootstrap=20)
+    assert found.paper is not None
+    (told,) = found.paper.values
+    table = np.zeros((len(names), len(names)))
+    for item in data.items:
+        values, valid = data.scene(item).read()
+        _, _, after = network(*model.normalise(values, valid)[:, None])
+        change, _, label = np.asarray(data.sample(item).target)
+        there = (change == 1) & (label != IGNORE) & valid.all(axis=(0, 1))
+        np.add.at(table, (label[there], after[0].argmax(0).numpy()[there]), 1)
+    table[names.index("snow and ice")] = 0
+    right = np.diagonal(table)
+    iou = right / np.maximum(table.sum(0) + table.sum(1) - right, 1)
+    assert told.name == "semantic change segmentation score (SCS)"
+    assert told.value == pytest.approx((found["change/iou"] + iou[table.sum(1) > 0].mean()) / 2)
+    assert told.interval is not None
+
+
 def test_cross_entropy_is_of_fields(own_data: Path, tmp_path: Path) -> None:
     data, model = opened("agrifieldnet", made.agrifieldnet, own_data, tmp_path)
     without = swath.evaluate(model, data, split="all", bootstrap=0)
@@ -140,7 +180,8 @@ def test_what_is_not_computed_is_said(own_data: Path, tmp_path: Path) -> None:
     assert fewer.paper is not None
     assert {one.value for one in fewer.paper.values} == {None}
     assert any("overall accuracy" in note and "classes were left out" in note for note in fewer.notes)
-    nameless = swath.evaluate("pca-clusters", data, split="all", bootstrap=0)
+    nameless = swath.evaluate("pca-clusters", data, split="all", bootstrap=0, options={"classes": 3})
+    assert any(note.startswith("3 units in each scene") for note in nameless.notes), "as asked"
     assert nameless.paper is not None
     assert not nameless.paper.rows()
     assert any("another kind of answer" in note for note in nameless.notes)
