@@ -9,7 +9,8 @@ tells of each set which they are:
   (Brodersen et al. 2010, doi:10.1109/ICPR.2010.764);
 * `mean_...`: over classes, without those that are left out, and without those that are neither labelled nor answered;
 * `weighted_...`: over classes, each as often as it is labelled;
-* `micro_f1`, `mean_ap`, `micro_ap`: of several classes at once, see `swath.tasks.metrics_of_several`;
+* `mean_ap`, `micro_ap`, `micro_f1`, `micro_precision`: of several classes at once, see
+  `swath.tasks.metrics_of_several`; micro is all classes as if they were one;
 * `break_even`: see `swath.tasks.metrics_of_break_even`;
 * `log_loss`: cross entropy of fields, each once: the mean of its pixels' probabilities, against the class that most of
   them are labelled;
@@ -41,8 +42,11 @@ if TYPE_CHECKING:
     from torch import Tensor
 
 _OF_CHANGE = ("sek", "scd_score", "miou_sek", "scs")
-_OF_SEVERAL_ALONE = ("mean_ap", "micro_ap", "micro_f1")
-_OF_SEVERAL = (*_OF_SEVERAL_ALONE, "mean_iou", "mean_f1", "mean_recall", "weighted_f1", "weighted_precision")
+_OF_SEVERAL_ALONE = ("mean_ap", "micro_ap", "micro_f1", "micro_precision")
+_OF_SEVERAL = (
+    *(*_OF_SEVERAL_ALONE, "mean_iou", "mean_f1", "mean_precision", "mean_recall"),
+    *("weighted_f1", "weighted_precision"),
+)
 
 
 @dataclass(eq=False)
@@ -221,8 +225,9 @@ def xview2(table: Confusion, levels: Sequence[int]) -> float:
 
 
 def _of_several(kind: str, counts: SeveralMetrics) -> float:
-    """Scores of several classes at once that their own metrics do not tell: `micro_f1`, and those weighted by class."""
-    if kind == "micro_f1":
-        return float(counts.together.f1[1])
-    values = np.array([getattr(one, kind.removeprefix("weighted_"))[1] for one in counts.each])
+    """Scores of several classes at once that their own metrics do not tell: of all together, or weighted by class."""
+    how, _, score = kind.partition("_")
+    if how == "micro":
+        return float(getattr(counts.together, score)[1])
+    values = np.array([getattr(one, score)[1] for one in counts.each])
     return weighted(values, np.array([one.labelled[1] for one in counts.each]))
