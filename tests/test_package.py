@@ -7,6 +7,7 @@ import os
 import re
 import subprocess
 import sys
+import tomllib
 from pathlib import Path
 
 import pytest
@@ -51,6 +52,16 @@ def test_what_the_documents_name_is_there_after_import_swath_alone() -> None:
         "    assert callable(functools.reduce(getattr, name.split('.')[1:], swath)), name\n"
     )
     run(sys.executable, "-c", code)
+
+
+def test_all_that_is_no_code_is_packed() -> None:
+    """Weights, sensors and styles lie in what is installed, too."""
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
+    patterns = project["tool"]["setuptools"]["package-data"]["swath"]
+    package = ROOT / "src/swath"
+    packed = {path for pattern in patterns for path in package.glob(pattern)}
+    others = {path for path in package.rglob("*.*") if path.suffix != ".py" and "__pycache__" not in path.parts}
+    assert others - packed == set()
 
 
 def test_links_of_the_documents_lead_somewhere() -> None:
