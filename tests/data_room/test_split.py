@@ -226,3 +226,7 @@ def test_plain_names_are_places(own_data):
     placed, how = named_places(items)
     assert [item.place for item in placed] == ["paris", "rome", "oslo"]
     assert "nothing in them tells" in how
+
+
+def test_a_single_image_is_a_place_and_touches_no_other() -> None:
+    assert places_of([shapely.box(0, 0, 1, 1)]) == (["area 1"], "images that touch share a place")

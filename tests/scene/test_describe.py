@@ -80,6 +80,14 @@ def test_advice_names_the_argument(shared_data: Path) -> None:
     assert "bands=['NAME', ...]" in said
 
 
+def test_bands_whose_light_is_named_are_not_asked_for_again(own_data: Path) -> None:
+    asked = []
+    for bands in (None, [490, 560, 665, 842]):
+        found = describe(swath.open(own_data / "paris_2015.tif", bands=bands), pixels=False)
+        asked += ["or name its 4 bands" in one.text for one in found.oddities if one.kind == "sensor-unknown"]
+    assert asked == [True, False]
+
+
 def test_values_beyond_their_unit_are_odd() -> None:
     wrong = array_scene(np.full((1, 20, 20), 3000, np.float32), bands=[swath.Band(name="B04", units="reflectance")])
     right = array_scene(np.full((1, 20, 20), 0.3, np.float32), bands=[swath.Band(name="B04", units="reflectance")])

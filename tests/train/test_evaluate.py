@@ -377,7 +377,7 @@ def test_classes_that_differ_are_asked_about(dataset: swath.data.Dataset) -> Non
     assert left_out.scenes[0].labelled < found.scenes[0].labelled
     assert "pixels labelled green do not count" in left_out.describe()
     for wrong in ({"grass": "forest"}, {"green": "grass"}):
-        with pytest.raises(TrainError, match="match_classes names 'grass'"):
+        with pytest.raises(TrainError, match="match_classes= names 'grass'"):
             swath.evaluate(model, part, split="all", match_classes=wrong)
 
 

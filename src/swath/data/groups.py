@@ -75,7 +75,7 @@ def places_of(shapes: Sequence[BaseGeometry]) -> tuple[list[str], str]:
     import shapely
 
     groups = linked(len(shapes), touching(shapes))
-    if not too_large(groups):
+    if len(groups) == 1 or not too_large(groups):
         return [f"area {group}" for group in _numbered(groups)], "images that touch share a place"
     sizes = Counter(groups)
     units = linked(len(shapes), touching(shapes, overlap=0.01))

@@ -11,6 +11,7 @@ from odc.geo.geobox import GeoBox
 from odc.geo.overlap import compute_reproject_roi
 
 from swath.errors import GridError
+from swath.scene.footprint import footprint
 from swath.scene.reader import Reader, Roi, common_roi, roi_shape, shifted
 from swath.scene.warped import Warped, plain_roi
 
@@ -134,8 +135,11 @@ def align(
     except ValueError as error:
         raise GridError(f"{source.name}: cannot be brought onto the scene's grid ({error})") from error
     if height <= 0 or width <= 0:
+        from swath.scene.describe import place_words
+
+        there, here = (place_words(footprint(one)) for one in (source.grid, grid))
         raise GridError(
-            f"{source.name}: lies elsewhere than the scene's grid; open it on its own, or give grid= that covers both"
+            f"{source.name}: lies elsewhere ({there}) than what it is opened with ({here}); open it on its own"
         )
     offset = offset_between(source.grid, grid)
     if offset is not None:

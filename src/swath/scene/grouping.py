@@ -47,7 +47,8 @@ def by_date(parts: list[Part], given: list[Date] | None) -> list[Group]:
     if double is None or not is_named:
         raise OpenError(
             f"cannot tell whether {len(parts)} sources ({parts[0].label}, {parts[1].label}"
-            f"{', ...' if len(parts) > 2 else ''}) are bands or dates: say bands=[names] or dates=[{len(parts)} dates]"
+            f"{', ...' if len(parts) > 2 else ''}) are bands or dates: "
+            "say, one for each, bands=['NAME', ...] or dates=['2020-01-13', ...]"
         )
     first, second, name = double
     raise OpenError(

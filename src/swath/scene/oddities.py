@@ -90,10 +90,11 @@ def _of_meaning(scene: Scene) -> Iterator[Oddity]:
     raw = [band for band in scene.bands if band.units in ("dn", "display")]
     if not scene.sensors and any(band.units == "dn" and band.kind == "continuous" for band in raw):
         names = "['NAME', ...]" if len(scene.bands) > 1 else "['NAME']"
+        lit = all(band.common_name or band.wavelength for band in scene.bands)
         yield Oddity(
             "sensor-unknown",
             "nothing says which sensor saw it, so its numbers have no unit: open with sensor='NAME' (`swath sensors` "
-            f"lists them), or name its {many(len(scene.bands), 'band')} with bands={names}",
+            "lists them)" + ("" if lit else f", or name its {many(len(scene.bands), 'band')} with bands={names}"),
         )
     stretched = [band for band in raw if band.dtype == "uint8" or band.units == "display"]
     if stretched and len(stretched) == len(scene.bands):

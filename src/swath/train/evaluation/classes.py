@@ -54,7 +54,7 @@ def matched_classes(
     said = dict(said or {})
     check_names(said, labelled, data)
     if unknown := [name for name in said.values() if name is not None and name not in wanted]:
-        raise TrainError(f"match_classes names {unknown[0]!r}, which {card.name} does not tell: {', '.join(wanted)}")
+        raise TrainError(f"match_classes= names {unknown[0]!r}, which {card.name} does not tell: {', '.join(wanted)}")
     places = {_plain(name): position for position, name in enumerate(wanted)}
     found: list[int | None] = []
     for label in labelled:
@@ -102,4 +102,4 @@ def check_names(said: Iterable[str], labelled: Sequence[ClassLabel], data: str) 
         TrainError: there is no such class.
     """
     if unknown := [name for name in said if name not in {label.name for label in labelled}]:
-        raise TrainError(f"match_classes names {unknown[0]!r}, which is no class of {data}: {_listed(labelled)}")
+        raise TrainError(f"match_classes= names {unknown[0]!r}, which is no class of {data}: {_listed(labelled)}")

@@ -75,8 +75,8 @@ def all_but_left_out(dataset: Dataset, said: Mapping[str, str | None] | None) ->
     check_names(said, dataset.classes, dataset.name)
     if wrong := [name for name in said.values() if name is not None]:
         raise TrainError(
-            f"match_classes names {wrong[0]!r}, and units of a scene mean something else in the next; they are matched "
-            "with classes by what they have in common. Say only which classes are not to count, with None"
+            f"match_classes= names {wrong[0]!r}, and units of a scene mean something else in the next: they are "
+            "matched with classes by what they have in common; say only which classes are not to count"
         )
     positions = np.array(
         [IGNORE if label.name in said else at for at, label in enumerate(dataset.classes)], dtype=np.int64
