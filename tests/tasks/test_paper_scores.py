@@ -28,6 +28,7 @@ from swath.tasks.metrics_of_several import SeveralMetrics
 from swath.tasks.metrics_of_transitions import ChangeMetrics
 from swath.tasks.paper_scores import PaperMetrics, joined, of_table, xview2
 from swath.tasks.ranked import BINS, Ranked, average_precision, bins_of, break_even
+from swath.tasks.zones import by_likeness, likeness
 
 RANDOM = np.random.default_rng(5)
 MIDDLES = 1 / (1 + np.exp(-((np.arange(BINS) + 0.5) / BINS * 28 - 14)))
@@ -235,6 +236,28 @@ def test_xview2_is_what_its_formula_gives_by_hand() -> None:
     assert xview2(Confusion(counts), [1, 2, 3, 4]) == pytest.approx(
         0.3 * joined(Confusion(counts), [1, 2, 3, 4]).f1[1], abs=1e-5
     )
+
+
+def test_zones_are_as_alike_as_their_paper_says() -> None:
+    alike = likeness()
+    assert alike.shape == (17, 17)
+    np.testing.assert_array_equal(alike, alike.T)
+    assert (np.diagonal(alike) == 1).all()
+    assert alike[~np.eye(17, dtype=bool)].max() == 0.92
+    assert (alike[0, 1], alike[0, 16], alike[5, 8], alike[3, 14]) == (0.92, 0.0, 0.92, 0.08)
+    assert alike.sum() == pytest.approx(168.72), "of the printed table"
+    names = [label.name for label in published()["so2sat-lcz42"].classes]
+    (score,) = (one for one in published()["so2sat-lcz42"].scores if one.kind == "zone_likeness")
+    assert list(score.classes) == names, "zones 1 to 10, then A to G"
+    truth, answer = np.array([0, 0, 5, 16]), np.array([0, 1, 8, 0])
+    table = Confusion.of(truth, answer, 17)
+    assert by_likeness(table, range(17)) == pytest.approx((1 + 0.92 + 0.92 + 0) / 4)
+    assert of_table("zone_likeness", table, range(17)) >= table.accuracy
+    turned = Confusion.of(16 - truth, 16 - answer, 17)
+    assert by_likeness(turned, range(16, -1, -1)) == pytest.approx(0.71), "whatever the order of a network's classes"
+    more = Confusion.of(np.array([0, 1]), np.array([17, 1]), 18)
+    assert by_likeness(more, range(17)) == 0.5, "an answer that is no zone is like none"
+    assert math.isnan(by_likeness(Confusion.empty(17), range(17)))
 
 
 def test_cross_entropy_is_scikit_learns() -> None:

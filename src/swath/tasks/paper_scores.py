@@ -15,6 +15,7 @@ tells of each set which they are:
 * `log_loss`: cross entropy of fields, each once: the mean of its pixels' probabilities, against the class that most of
   them are labelled;
 * `xview2`: see `xview2`;
+* `zone_likeness`: see `swath.tasks.zones`;
 * `sek`, `scd_score`: see `swath.tasks.metrics_of_transitions`;
 * `miou_sek`: half of the mean IoU of unchanged and changed, and half of `sek` (Yuan et al. 2024, arXiv:2405.19055);
 * `scs`: half of the IoU of change, and half of what `swath.tasks.metrics_of_changed` says (arXiv:2203.12560).
@@ -37,6 +38,7 @@ from swath.tasks.metrics_of_break_even import BreakEven
 from swath.tasks.metrics_of_changed import ChangedClasses
 from swath.tasks.metrics_of_several import SeveralMetrics
 from swath.tasks.metrics_of_transitions import ChangeMetrics
+from swath.tasks.zones import by_likeness
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -185,6 +187,8 @@ def of_table(kind: str, table: Confusion, chosen: Sequence[int], without: Sequen
         return float(getattr(table, kind))
     if kind == "xview2":
         return xview2(table, chosen)
+    if kind == "zone_likeness":
+        return by_likeness(table, chosen)
     if kind == "balanced_accuracy":
         two = joined(table, chosen)
         return mean_of(np.where(two.labelled > 0, two.recall, np.nan))

@@ -31,6 +31,7 @@ Kind = Literal[
     "break_even",
     "log_loss",
     "xview2",
+    "zone_likeness",
     "sek",
     "scd_score",
     "miou_sek",
