@@ -6,8 +6,12 @@ import shutil
 import warnings
 from pathlib import Path
 
+import pytest
+
+import swath
 from swath.data import inspect
 from swath.data import open as open_data
+from swath.errors import CardError
 from swath.train.recipe import SetRecipe
 from swath.train.sets import open_set
 
@@ -28,3 +32,9 @@ def test_what_is_left_out_is_warned_of_and_not_told_again(tmp_path: Path) -> Non
     assert [broken.stem in words for words in warned] == [True]
     assert ready.notes
     assert not any(broken.stem in words for words in ready.notes)
+
+
+def test_a_run_that_cannot_begin_leaves_nothing(tmp_path: Path) -> None:
+    with pytest.raises(CardError, match="did you mean unet"):
+        swath.train(TILES, network="unett", out=tmp_path / "mine.swath", sensor="drone-rgb", gsd=0.15)
+    assert list(tmp_path.iterdir()) == []

@@ -8,7 +8,9 @@ from __future__ import annotations
 
 import os
 import sys
+from contextlib import suppress
 from importlib import import_module
+from pathlib import Path
 from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
@@ -62,10 +64,15 @@ def train(
         WriteError: `out` cannot be written, or is there already.
     """
     from swath.train.compose import compose
+    from swath.train.files import RunFiles
     from swath.train.fit import fit
 
     recipe = compose(folder, config, {"task": task, "network": network, **options})
-    return fit(recipe, os.fspath(out), resume=resume, overwrite=overwrite, tell=progress)
+    try:
+        return fit(recipe, os.fspath(out), resume=resume, overwrite=overwrite, tell=progress)
+    finally:
+        with suppress(OSError):  # a run that wrote nothing leaves nothing; what holds something stays
+            RunFiles(Path(out)).folder.rmdir()
 
 
 def __getattr__(name: str) -> Any:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import pkgutil
 import re
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 from importlib import import_module
 from pathlib import Path
@@ -118,8 +118,18 @@ def recognise(folder: Path, asked: Asked) -> tuple[str, Found]:
     of_task = "" if asked.task is None else f" for task {asked.task!r}"
     if asked.layout is not None:
         raise DataError(f"{folder}: is not arranged as {asked.layout!r}{of_task}; leave out layout= to try all")
+    if asked.task is not None and (other := _of_other_task(folder, asked)) is not None:
+        raise DataError(f"{folder}: holds labels for {other}, none for {asked.task}; leave out task=")
     bare = "; images without labels are for task='pretraining'" if asked.task is None else ""
     raise DataError(f"{folder}: is arranged in no known way{of_task}; it holds {held(folder)}; {_KNOWN}{bare}")
+
+
+def _of_other_task(folder: Path, asked: Asked) -> str | None:
+    """The task that the labels of a folder are for, where nobody says one; None where it has none."""
+    try:
+        return recognise(folder, replace(asked, task=None))[1].task
+    except DataError:
+        return None
 
 
 _KNOWN = (
