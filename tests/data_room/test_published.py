@@ -222,8 +222,10 @@ def test_one_area_to_train_is_cut_so_that_some_of_it_tunes(tmp_path, real):
 def test_the_report_says_what_set_it_is(folders):
     found = CliRunner().invoke(app, ["data", "inspect", str(folders["hrscd"])])
     assert found.exit_code == 0
-    assert "HRSCD: 291 pairs" in found.output
-    assert "CC BY-NC-SA 4.0" in found.output
+    told = " ".join(found.output.split())
+    assert "HRSCD: 291 pairs" in told
+    assert "CC BY-NC-SA 4.0" in told
+    assert "scored in its paper by kappa of change, Dice of change, kappa of land cover" in told
     assert "0.5 to 3 m (1.2 m is taken" in published()["second"].describe()
     assert "artificial surfaces" in found.output
 
