@@ -115,6 +115,24 @@ def test_wrong_command_lines(own_data: Path, weights: Path, tmp_path: Path) -> N
         assert "Traceback" not in done.output
 
 
+@pytest.mark.parametrize(
+    ("wrong", "why"),
+    [
+        (["-o", "map.png"], "ends with .tif"),
+        (["-o", "map.tif", "--vectors", "map.shp"], ".gpkg"),
+        (["-o", "map.tif", "--look", "map.xyz"], "use .png"),
+        (["-o", "map.tif", "--look", "nowhere/map.png"], "nowhere"),
+    ],
+)
+def test_names_that_cannot_be_are_told_before_the_work(
+    own_data: Path, weights: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, wrong: list[str], why: str
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    done = run("predict", own_data / "paris_2015.tif", "--sensor", SENSOR, "-m", weights, *wrong)
+    assert (done.exit_code, why in done.stderr) == (1, True), done.output
+    assert list(tmp_path.iterdir()) == []
+
+
 def test_an_existing_map_is_not_replaced_unasked(mapped: Path, own_data: Path, weights: Path) -> None:
     done = run("predict", own_data / "paris_2015.tif", "--sensor", SENSOR, "-m", weights, "-o", mapped)
     assert done.exit_code == 1

@@ -20,6 +20,7 @@ from swath.cli.options import (
     part_of,
     split,
 )
+from swath.cli.targets import check_targets
 from swath.cli.told import OfMethod, of_method, settled
 from swath.cli.words import show, table
 from swath.progress import Bar
@@ -155,13 +156,7 @@ def predict(
         raise typer.BadParameter("say where the map goes: -o OUT.tif")
     if (again is None) == (not scenes) or (again is None and model is None):
         raise typer.BadParameter("give SCENE... and --model NAME|FILE, or --again RECORD")
-    from swath.scene.write.atomic import check_target
-
-    check_target(Path(out), overwrite=overwrite or resume)
-    if fields is not None:
-        if not Path(fields).is_file():
-            raise typer.BadParameter(f"--fields {fields}: there is no such file")
-        check_target(Path(out).with_suffix(".fields.gpkg"), overwrite=overwrite)
+    check_targets(out, vectors, fields, look, overwrite, resume)
     with Bar(os.path.basename(out)) as bar:
         saving: dict[str, Any] = {"overwrite": overwrite, "resume": resume, "progress": bar}
         try:

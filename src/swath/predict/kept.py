@@ -13,7 +13,7 @@ from typing import Any, Self
 
 import numpy as np
 
-from swath.errors import OpenError, SwathError
+from swath.errors import OpenError, SwathError, WriteError
 from swath.models.card import Card
 from swath.predict.making import Progress, Report, Run
 from swath.predict.record import ANSWERS, moved, read_told, stories, told_by
@@ -143,6 +143,17 @@ class Kept:
         return sorted(
             (parse_date(text) for text in texts), key=lambda date: date.astype("datetime64[s]").astype(np.int64)
         )
+
+
+def map_path(path: str | os.PathLike[str]) -> Path:
+    """The path of a map.
+
+    Raises:
+        WriteError: its suffix is not that of a GeoTIFF.
+    """
+    if Path(path).suffix.lower() not in (".tif", ".tiff"):
+        raise WriteError(f"{path}: a map is written as GeoTIFF; give a name that ends with .tif")
+    return Path(path)
 
 
 def sibling(main: Path, key: str) -> Path:

@@ -11,8 +11,8 @@ import numpy as np
 from numpy.typing import NDArray
 from odc.geo.geobox import GeoBox
 
-from swath.errors import PredictError, WriteError
-from swath.predict.kept import Kept, left_over, sibling
+from swath.errors import PredictError
+from swath.predict.kept import Kept, left_over, map_path, sibling
 from swath.predict.making import Progress, Run
 from swath.predict.vectors.regions import windows
 from swath.predict.vectors.whole import SIDE
@@ -31,8 +31,6 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
     from swath.scene.scene import Scene
-
-_SUFFIXES = (".tif", ".tiff")
 
 
 class Product:
@@ -177,9 +175,7 @@ class Product:
             WriteError: something is there already, or the disk takes no more.
             SwathError: the scene cannot be read.
         """
-        main = Path(path)
-        if main.suffix.lower() not in _SUFFIXES:
-            raise WriteError(f"{main}: a map is written as GeoTIFF; give a name that ends with .tif")
+        main = map_path(path)
         paths = {key: sibling(main, key) for key in self.files}
         for one in paths.values():
             check_target(one, overwrite=overwrite or resume)

@@ -157,6 +157,21 @@ def look(
     return figure
 
 
+def picture_kind(path: str | os.PathLike[str]) -> str:
+    """The format of a picture by its suffix: `png`, `jpg`, `pdf`, `svg`, ...
+
+    Raises:
+        WriteError: there is none such.
+    """
+    from matplotlib.backend_bases import FigureCanvasBase
+
+    target = Path(path)
+    kind = target.suffix.lstrip(".").casefold()
+    if kind not in FigureCanvasBase.get_supported_filetypes():
+        raise WriteError(f"{target}: no picture can be saved as {target.suffix or 'a file without suffix'}; use .png")
+    return kind
+
+
 def save(figure: Figure, path: str | os.PathLike[str]) -> Path:
     """Save a figure whole or not at all.
 
@@ -165,10 +180,7 @@ def save(figure: Figure, path: str | os.PathLike[str]) -> Path:
     """
     from swath.scene.write.atomic import atomic_path
 
-    target = Path(path)
-    kind = target.suffix.lstrip(".").casefold()
-    if kind not in figure.canvas.get_supported_filetypes():
-        raise WriteError(f"{target}: no picture can be saved as {target.suffix or 'a file without suffix'}; use .png")
+    target, kind = Path(path), picture_kind(path)
     with atomic_path(target, overwrite=True) as temporary, _quiet_glyphs():
         figure.savefig(temporary, format=kind, dpi=_DPI)
     return target

@@ -28,6 +28,18 @@ DRIVERS = {".parquet": "", ".gpkg": "GPKG", ".geojson": "GeoJSON", ".fgb": "Flat
 _ROW_GROUP = 65_536  # rows that a reader of GeoParquet takes or skips together, by their bounding box
 
 
+def shapes_suffix(path: str | os.PathLike[str]) -> str:
+    """The suffix of a file of shapes, in small letters.
+
+    Raises:
+        WriteError: it is none of `DRIVERS`.
+    """
+    suffix = Path(path).suffix.lower()
+    if suffix not in DRIVERS:
+        raise WriteError(f"{path}: the suffix of a file of shapes is one of {', '.join(DRIVERS)}; {suffix!r} is none")
+    return suffix
+
+
 def write_vectors(
     path: str | os.PathLike[str],
     frame: gpd.GeoDataFrame | Iterable[gpd.GeoDataFrame],
@@ -60,9 +72,7 @@ def write_vectors(
     from pyogrio.errors import DataLayerError, DataSourceError
 
     path = Path(path)
-    suffix = path.suffix.lower()
-    if suffix not in DRIVERS:
-        raise WriteError(f"{path}: the suffix of a file of shapes is one of {', '.join(DRIVERS)}; {suffix!r} is none")
+    suffix = shapes_suffix(path)
     single = isinstance(frame, gpd.GeoDataFrame)
     with atomic_path(path, overwrite=overwrite) as temporary:
         table = _Table(iter([frame] if single else frame), path, typed=bool(DRIVERS[suffix]), single=single)
