@@ -21,7 +21,7 @@ def test_inspect(shared_data):
     answer = run("data", "inspect", shared_data / "cd_dsifn_samples")
     assert answer.exit_code == 0
     assert "unchanged" in answer.stdout
-    assert "--gsd says it" in answer.stdout
+    assert "say --gsd METRES" in answer.stdout
     answer = run("data", "inspect", folder, *told, "--gsd", 0.3, "--json")
     assert json.loads(answer.stdout)["gsd"] == [0.3, 0.3, 0.3]
 

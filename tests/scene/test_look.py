@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from odc.geo.geobox import GeoBox
 
 import swath
-from swath.errors import GridError, SensorError, WriteError
+from swath.errors import GridError, OpenError, SensorError, WriteError
 from swath.scene.look import ClassMap, draw_classes, look
 from swath.scene.look_marks import legend_entries, round_length
 from swath.scene.look_pixels import Swatch, colour_classes, make_picture
@@ -212,6 +212,11 @@ def test_shapes_are_outlined_in_place() -> None:
     low, high = path.vertices.min(axis=0), path.vertices.max(axis=0)
     np.testing.assert_allclose((low, high), ((19.5, 19.5), (79.5, 79.5)))
     assert "#ffd60a" in colours(saved(figure))
+
+
+def test_an_overlay_that_is_not_there_is_told(paris: Any) -> None:
+    with pytest.raises(OpenError, match=r"nothing\.gpkg: cannot be read as shapes; give a vector file"):
+        look(paris, overlay="nothing.gpkg")
 
 
 def test_a_vector_file_in_another_crs_is_outlined(shared_data: Path) -> None:

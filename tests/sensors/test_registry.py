@@ -184,7 +184,7 @@ def test_wrong_field_is_named(tmp_path: Path, old: str, new: str, message: str) 
     with pytest.raises(SensorError, match=message) as caught:
         read_sensor(path)
     assert str(path) in str(caught.value)
-    assert "problem(s) in all" in str(caught.value)
+    assert "found)" in str(caught.value)
 
 
 def test_a_sensor_is_read_from_mappings_only(tmp_path: Path) -> None:

@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 from odc.geo.geobox import GeoBox
 
-from swath.errors import GridError
+from swath.errors import GridError, OpenError
 from swath.scene.look_pixels import Ramp, Swatch, colour_classes, nearest_pixels
 from swath.scene.whereabouts import pixel_on_ground
 from swath.scene.words import ground_words, many, percent
@@ -228,8 +228,12 @@ def _shapes(overlay: Any, grid: GeoBox) -> list[Any]:
         return [overlay]
     if isinstance(overlay, str | Path):
         import geopandas
+        from pyogrio.errors import DataSourceError
 
-        overlay = geopandas.read_file(overlay)
+        try:
+            overlay = geopandas.read_file(overlay)
+        except DataSourceError as error:
+            raise OpenError(f"{overlay}: cannot be read as shapes; give a vector file, such as .gpkg") from error
     if hasattr(overlay, "geometry") and hasattr(overlay, "to_crs"):
         if overlay.crs is not None and grid.crs is not None:
             overlay = overlay.to_crs(grid.crs.to_wkt())
