@@ -82,9 +82,7 @@ def test_series_of_other_years_and_days_come_together(tmp_path: Path) -> None:
     np.testing.assert_array_equal(table.values[:2, :, 0], [range(6), range(6)])
     assert np.isnan(table.values[2, [0, 5], 0]).tolist() == [True, False] or np.isnan(table.values[2, 0, 0])
     np.testing.assert_allclose(table.values[2, 1:5, 0], [1, 2, 3, 4], atol=0.05)
-    assert table.notes == (
-        "1 series seen on other days of the year; brought onto the first's along lines",
-    )
+    assert table.notes == ("1 series seen on other days of the year; brought onto the first's along lines",)
 
 
 def test_classes_and_places_of_a_table(archive: Path, tmp_path: Path) -> None:
