@@ -65,7 +65,7 @@ def test_later_words_win_over_earlier() -> None:
         (None, None, {}, "nothing is said to learn from"),
         ("x", None, {"learning_rate": 1}, "learning_rate= is not known; there are .*lr"),
         ("x", None, {"lr": -1}, "recipe: lr: "),
-        ("x", {"sets": [{"folder": "a"}, {"folder": "b"}]}, {}, "names 2 sets of its own"),
+        ("x", {"sets": [{"folder": "a"}, {"folder": "b"}]}, {}, "names sets of its own"),
         (None, {"sets": [{"folder": "a"}, {"folder": "b"}]}, {"gsd": 2.0}, "gsd= is said of one set, and there are 2"),
         (None, {"sets": [{"folder": "a"}, {"folder": "x/a"}]}, {}, "names of their own; found a, a"),
         (None, {"sets": ["a"]}, {}, "is no set"),
