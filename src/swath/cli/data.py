@@ -39,6 +39,10 @@ Gsd = Annotated[
 Coregister = Annotated[
     bool, typer.Option("--coregister", help="Lay the dates of a place over its first, where their offset can be told.")
 ]
+Apart = Annotated[
+    str | None,
+    typer.Option("--apart", metavar="NAME,...", help="Sensors that keep their own grid and dates, as further inputs."),
+]
 Numbered = Annotated[
     str | None,
     typer.Option("--dates", metavar="numbered", help="The layers of each image are numbered by date: VV, VV_1, ..."),
@@ -59,11 +63,12 @@ def inspect(
     dates: Numbered = None,
     coregister: Coregister = False,
     buffer: Buffer = None,
+    apart: Apart = None,
     as_json: Annotated[bool, typer.Option("--json", help="For programs.")] = False,
 ) -> None:
     """Read all of it, and say what is there, what is odd, and what is done about that."""
     told = (task, layout, classes, ignore, label_field, sensor, bands, gsd, coregister, dates)
-    found = open_data(folder, *told, buffer=buffer)
+    found = open_data(folder, *told, buffer=buffer, apart=apart)
     report = inspected(found)
     if as_json:
         typer.echo(report.to_json())
@@ -85,6 +90,7 @@ def split(
     gsd: Gsd = None,
     dates: Numbered = None,
     buffer: Buffer = None,
+    apart: Apart = None,
     val: Annotated[float, typer.Option("--val", help="Share of the items to tune by.")] = 0.15,
     test: Annotated[float, typer.Option("--test", help="Share of the items to score by.")] = 0.15,
     seed: Annotated[int, typer.Option("--seed", help="Another one gives another choice of places.")] = 0,
@@ -99,7 +105,7 @@ def split(
 
     check_target(out, overwrite=overwrite)
     told = (task, layout, classes, ignore, label_field, sensor, bands, gsd)
-    found = open_data(folder, *told, dates=dates, buffer=buffer)
+    found = open_data(folder, *told, dates=dates, buffer=buffer, apart=apart)
     report = inspected(found)
     made = part(found, seed=seed, val=val, test=test, by=by, report=report)  # type: ignore[arg-type]  # checked there
     made.save(out, overwrite=overwrite)
@@ -124,6 +130,7 @@ def open_data(
     coregister: bool = False,
     dates: str | None = None,
     buffer: float | None = None,
+    apart: str | None = None,
 ) -> Dataset:
     """Open a labelled folder with the options as they were typed.
 
@@ -146,6 +153,7 @@ def open_data(
         gsd=gsd,
         coregister=coregister,
         buffer=buffer,
+        apart=() if apart is None else parts_of(apart),
     )
 
 

@@ -6,7 +6,19 @@ from typing import Annotated, Any
 
 import typer
 
-from swath.cli.data import Buffer, Classes, Coregister, Folder, Ignore, LabelField, Layout, Numbered, Task, open_data
+from swath.cli.data import (
+    Apart,
+    Buffer,
+    Classes,
+    Coregister,
+    Folder,
+    Ignore,
+    LabelField,
+    Layout,
+    Numbered,
+    Task,
+    open_data,
+)
 from swath.cli.options import BandNames, SensorName, split
 from swath.cli.told import OfMethod, of_method, settled
 from swath.cli.words import as_options, show, table
@@ -45,6 +57,7 @@ def evaluate(
     gsd: Annotated[
         str | None, typer.Option("--gsd", metavar="native|nominal|METRES", help="As for `swath predict`.")
     ] = None,
+    apart: Apart = None,
     coregister: Coregister = False,
     units: Annotated[str | None, typer.Option("--units", help="As for `swath predict`.")] = None,
     fields: Annotated[
@@ -89,7 +102,7 @@ def evaluate(
     tasks = {task_of_fitted(loaded)} if isinstance(loaded, str) else {card.task for card in loaded.cards}
     only = next(iter(tasks)) if len(tasks) == 1 else None
     read_as = (task or only, layout, classes, ignore, label_field, sensor, bands)
-    data = open_data(folder, *read_as, coregister=coregister, dates=dates, buffer=buffer)
+    data = open_data(folder, *read_as, coregister=coregister, dates=dates, buffer=buffer, apart=apart)
     given: dict[str, Any] = {
         "threshold": threshold,
         "fields": fields,

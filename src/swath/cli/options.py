@@ -123,6 +123,17 @@ def sensors_told(text: str) -> str | list[str | None] | dict[str, str]:
     return [part or None for part in parts] if len(parts) > 1 else text
 
 
+def sensor_by_input(text: str | None, inputs: Sequence[str]) -> tuple[str | None, dict[str, str]]:
+    """What `--sensor image=...,s2=...` tells of the scene, and of further inputs, `NAME=PATHS`, by their names."""
+    told = sensors_told(text) if text is not None and inputs else None
+    if not isinstance(told, dict):
+        return text, {}
+    names = [one.partition("=")[0] for one in inputs]
+    rest = {name: one for name, one in told.items() if name not in names}
+    own = rest["image"] if [*rest] == ["image"] else ",".join(f"{name}={one}" for name, one in rest.items())
+    return own or None, {name: one for name, one in told.items() if name in names}
+
+
 def _by_sensor(paths: Sequence[str]) -> dict[str, list[str]] | None:
     """Paths by the names of sensors, `s2=a.tif,b.tif`; None where none has a name.
 

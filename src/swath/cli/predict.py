@@ -18,6 +18,7 @@ from swath.cli.options import (
     SensorName,
     open_paths,
     part_of,
+    sensor_by_input,
     split,
 )
 from swath.cli.targets import check_targets
@@ -167,10 +168,11 @@ def predict(
             else:
                 from swath.predict import predict as run
 
-                reading = {"sensor": sensor, "bands": bands, "dates": dates, "grid": grid, "complex": complex}
+                own, others = sensor_by_input(sensor, inputs or [])
+                reading = {"sensor": own, "bands": bands, "dates": dates, "grid": grid, "complex": complex}
                 scene = open_paths(scenes or [], **reading, each=_takes_a_stack(str(model)))
                 product = run(
-                    _with_others(part_of(scene, extent, extent_crs), inputs or [], str(model)),
+                    _with_others(part_of(scene, extent, extent_crs), inputs or [], str(model), others),
                     str(model),
                     task=task,
                     exact=exact,
@@ -262,7 +264,7 @@ def _takes_a_stack(model: str) -> bool:
     return not is_fitted(model) and bool(card_of(model).inputs[0].stack)
 
 
-def _with_others(scene: Scene, inputs: list[str], model: str) -> Scene | dict[str, Scene]:
+def _with_others(scene: Scene, inputs: list[str], model: str, sensors: dict[str, str]) -> Scene | dict[str, Scene]:
     """The scene, or where there are others for further inputs of a model, each by its input."""
     from swath.models.registry import card_of
 
@@ -273,7 +275,7 @@ def _with_others(scene: Scene, inputs: list[str], model: str) -> Scene | dict[st
         name, _, paths = one.partition("=")
         if not paths or name in found:
             raise typer.BadParameter(f"--input {one}: write NAME=PATH, once for each input but the first")
-        found[name] = open_paths(split(paths))
+        found[name] = open_paths(split(paths), sensor=sensors.get(name))
     return found
 
 

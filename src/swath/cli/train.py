@@ -9,7 +9,7 @@ from typing import Annotated, Any
 
 import typer
 
-from swath.cli.data import Buffer, Classes, Coregister, Gsd, Ignore, LabelField, Layout, Numbered, class_names
+from swath.cli.data import Apart, Buffer, Classes, Coregister, Gsd, Ignore, LabelField, Layout, Numbered, class_names
 from swath.cli.options import BandNames, SensorName, band_keys, sensors_told, split
 from swath.cli.told import fields_of
 from swath.cli.words import as_options
@@ -71,6 +71,7 @@ def train(
     bands: BandNames = None,
     gsd: Gsd = None,
     dates: Numbered = None,
+    apart: Apart = None,
     coregister: Coregister = False,
     precision: Annotated[str | None, typer.Option("--precision", metavar="auto|float32|bfloat16")] = None,
     accelerator: Annotated[str | None, typer.Option("--accelerator", metavar="auto|cpu|gpu|mps")] = None,
@@ -116,6 +117,7 @@ def train(
         "dates": dates,
         "bands": None if bands is None else band_keys(bands),
         "gsd": gsd,
+        "apart": None if apart is None else split(apart),
         "coregister": coregister or None,
         "precision": precision,
         "accelerator": accelerator,

@@ -19,13 +19,13 @@ _PAIRS = re.compile(r"\bbands=\{([^{}]*)\}")
 _SENSORS = re.compile(r"\bsensor=\{([^{}]*)\}")
 _CLASSES = re.compile(r"\bmatch_classes=\{'([^']*)': '([^']*)'\}, with None for")
 _PLACES = re.compile(r"\bdates=\[(\d{1,3}(?:, \d{1,3})*)\]")
-_SEVERAL = re.compile(r"\b(bands|dates|classes)=\[(?!\.\.\.\])([^\[\](]*)\]")
+_SEVERAL = re.compile(r"\b(bands|dates|classes|apart)=\[(?!\.\.\.\])([^\[\](]*)\]")
 _INPUTS = re.compile(r"\{'[^']*': \.\.\.(?:, ('[^{}]*))?\}")
 _NAMED = re.compile(r"\bclasses=\{number: name(, \.\.\.)?\}")
 _NUMBERS = re.compile(r"\b(ignore|val|test)=\[?(\d+(?:, \d+)*)\]?")
 _BARE = re.compile(
     r"\b(classes|ignore|sensor|bands|gsd|layout|label_field|split_file|buffer|overlap|network|val|test|seed|data|lr|"
-    r"task|tile|fields|share|simplify|min_area|match_classes|match_radiometry)="
+    r"task|tile|fields|apart|share|simplify|min_area|match_classes|match_radiometry)="
     r"(\[\.\.\.\])?(?=[\s,;:)]|$)"
 )
 _CRS = re.compile(r"\bcrs=(?=[\s,;:)]|$)")

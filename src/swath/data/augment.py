@@ -8,13 +8,16 @@ per date and band; clouds once per date. Values keep their units and are changed
 sample's own dark and bright; only bands whose values lie in one range are looked at together, since a stack may hold
 decibels, reflectance and metres. Terrain, weather, indices and flags are no light and keep their values. Invalid pixels
 are 0 before and after, and never enter the spread.
+
+What a sensor that is kept apart saw turns and zooms with the rest, on its own grid, in a light and under clouds of its
+own; its dates neither shift nor change places, and it keeps its bands.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
-from typing import Annotated, Any
+from typing import Annotated, Any, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -22,13 +25,14 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from swath.data.boxes import around, cut
 from swath.data.clouds import clouded
-from swath.data.sample import IGNORE, Boxes, Sample, Target
+from swath.data.sample import IGNORE, Beside, Boxes, Sample, Target
 
 Share = Annotated[float, Field(ge=0, le=1)]
 Lay = Callable[[NDArray[Any], Any], NDArray[Any]]
 """Moves the pixels of `[..., y, x]`; the second argument stands where none comes to lie."""
 Move = Callable[[NDArray[np.float32]], NDArray[np.float32]]
 """Moves points `[..., 2]`, x and y."""
+Seen = TypeVar("Seen", Sample, Beside)
 _LOW, _HIGH = 2, 98
 """Percentiles that are taken for the darkest and brightest."""
 
@@ -69,12 +73,16 @@ class Augment(BaseModel):
             sample = turned(sample, int(turn.integers(8)))
         if self.scale:
             sample = self._zoomed(sample, zoom)
+        lights, skies = (own.spawn(len(sample.beside)) for own in (light, sky))
         sample = self._lit(sample, light)
-        if len(sample.image) > 1:
-            if self.clouds:
-                sample = self._clouded(sample, sky)
-            if self.shift:
-                sample = self._shifted(sample, place)
+        beside = [self._lit(one, own) for one, own in zip(sample.beside, lights, strict=True)]
+        if self.clouds:
+            beside = [self._clouded(one, own) for one, own in zip(beside, skies, strict=True)]
+        sample = replace(sample, beside=tuple(beside))
+        if self.clouds:
+            sample = self._clouded(sample, sky)
+        if self.shift and len(sample.image) > 1:
+            sample = self._shifted(sample, place)
         if self.drop_band and sample.image.shape[1] > 1:
             sample = self._dropped(sample, bands)
         if len(sample.image) == 2 and dates.random() < self.swap_dates:
@@ -91,7 +99,7 @@ class Augment(BaseModel):
         factor = float(np.exp(rng.uniform(-reach, reach)))
         return zoomed(sample, factor, (float(rng.random()), float(rng.random())))
 
-    def _lit(self, sample: Sample, rng: np.random.Generator) -> Sample:
+    def _lit(self, sample: Seen, rng: np.random.Generator) -> Seen:
         image = sample.image.copy()
         draws = rng.uniform(-1, 1, size=(len(image), 3 + image.shape[1]))
         for values, valid, draw in zip(image, sample.valid, draws, strict=True):
@@ -124,7 +132,9 @@ class Augment(BaseModel):
             values[~valid] = 0.0
         return values
 
-    def _clouded(self, sample: Sample, rng: np.random.Generator) -> Sample:
+    def _clouded(self, sample: Seen, rng: np.random.Generator) -> Seen:
+        if len(sample.image) < 2:
+            return sample
         image = sample.image.copy()
         for values, valid, own in zip(image, sample.valid, rng.spawn(len(image)), strict=True):
             if own.random() < self.clouds:
@@ -209,14 +219,7 @@ def turned(sample: Sample, way: int) -> Sample:
             x, y, sides = y, sides[0] - x, sides[::-1]
         return np.stack([x, y], axis=-1)
 
-    return replace(
-        sample,
-        image=lay(sample.image, 0.0),
-        valid=lay(sample.valid, False),
-        weight=None if sample.weight is None else lay(sample.weight, 1.0),
-        target=_moved(sample.target, lay, move),
-        before=None if sample.before is None else lay(sample.before, IGNORE),
-    )
+    return _laid(sample, lay, [lay] * len(sample.beside), move)
 
 
 def zoomed(sample: Sample, factor: float, about: tuple[float, float]) -> Sample:
@@ -231,8 +234,37 @@ def zoomed(sample: Sample, factor: float, about: tuple[float, float]) -> Sample:
         about: `(y, x)` as shares of the sides: the point that stays where it is.
     """
     height, width = sample.image.shape[-2:]
-    rows, keep_rows = _nearest(height, factor, about[0])
-    columns, keep_columns = _nearest(width, factor, about[1])
+    lay = _laying((height, width), factor, about)
+    ways = [_laying(one.image.shape[-2:], factor, about) for one in sample.beside]
+
+    def move(points: NDArray[np.float32]) -> NDArray[np.float32]:
+        centre = np.array([about[1] * width, about[0] * height], dtype=np.float32)
+        return np.asarray((points - centre) * np.float32(factor) + centre)
+
+    made = _laid(sample, lay, ways, move)
+    seen = np.s_[0:height, 0:width]
+    return replace(made, target=cut(made.target, seen)) if isinstance(made.target, Boxes) else made
+
+
+def _laid(sample: Sample, lay: Lay, ways: Sequence[Lay], move: Move) -> Sample:
+    """The sample with all pixels and points moved; `ways` move those of the sensors that are kept apart."""
+    beside = zip(sample.beside, ways, strict=True)
+    return replace(
+        sample,
+        image=lay(sample.image, 0.0),
+        valid=lay(sample.valid, False),
+        weight=None if sample.weight is None else lay(sample.weight, 1.0),
+        target=_moved(sample.target, lay, move),
+        before=None if sample.before is None else lay(sample.before, IGNORE),
+        beside=tuple(replace(one, image=way(one.image, 0.0), valid=way(one.valid, False)) for one, way in beside),
+    )
+
+
+def _laying(shape: Sequence[int], factor: float, about: tuple[float, float]) -> Lay:
+    """What zooms arrays of so many rows and columns."""
+    (rows, keep_rows), (columns, keep_columns) = (
+        _nearest(size, factor, share) for size, share in zip(shape, about, strict=True)
+    )
 
     def lay(array: NDArray[Any], blank: Any) -> NDArray[Any]:
         made = array.take(rows, axis=-2).take(columns, axis=-1)
@@ -240,19 +272,7 @@ def zoomed(sample: Sample, factor: float, about: tuple[float, float]) -> Sample:
         made[..., ~keep_columns] = blank
         return made
 
-    def move(points: NDArray[np.float32]) -> NDArray[np.float32]:
-        centre = np.array([about[1] * width, about[0] * height], dtype=np.float32)
-        return np.asarray((points - centre) * np.float32(factor) + centre)
-
-    target = _moved(sample.target, lay, move)
-    return replace(
-        sample,
-        image=lay(sample.image, 0.0),
-        valid=lay(sample.valid, False),
-        weight=None if sample.weight is None else lay(sample.weight, 1.0),
-        target=cut(target, np.s_[0:height, 0:width]) if isinstance(target, Boxes) else target,
-        before=None if sample.before is None else lay(sample.before, IGNORE),
-    )
+    return lay
 
 
 def pushed(array: NDArray[Any], down: int, right: int) -> NDArray[Any]:

@@ -53,6 +53,11 @@ class Crops:
             raise DataError(f"{self.data.name}: holds no items to cut crops from")
         if min(self.shape) < 1:
             raise DataError(f"crops of {self.shape[0]} x {self.shape[1]} pixels; give a size of 1 or more")
+        if any(side % self.data.step for side in self.shape):
+            raise DataError(
+                f"crops of {self.shape[0]} x {self.shape[1]} pixels hold no whole pixels of "
+                f"{' and '.join(one.name for one in self.data.apart)}; give a multiple of {self.data.step}"
+            )
         if not (0 <= self.rare <= 1 and 0 <= self.invalid <= 1):
             raise DataError(f"rare={self.rare:g} and invalid={self.invalid:g} must lie between 0 and 1")
         if self.weights is not None and (len(self.weights) != len(self.data) or not sum(self.weights) > 0):
@@ -137,20 +142,23 @@ class Crops:
             around = None
         height, width = self.data.shape(item)
         is_small = height <= self.shape[0] and width <= self.shape[1]
-        rows = _span(rng, height, self.shape[0], None if around is None else around[0])
-        columns = _span(rng, width, self.shape[1], None if around is None else around[1])
+        rows = _span(rng, height, self.shape[0], None if around is None else around[0], self.data.step)
+        columns = _span(rng, width, self.shape[1], None if around is None else around[1], self.data.step)
         return item, (rows, columns), is_small
 
 
-def _span(rng: np.random.Generator, whole: int, part: int, holding: int | None) -> slice:
-    """A stretch of `part` pixels within `whole`, that holds a pixel if one is given; centred over a shorter whole."""
+def _span(rng: np.random.Generator, whole: int, part: int, holding: int | None, step: int = 1) -> slice:
+    """A stretch of `part` pixels within `whole`, that holds a pixel if one is given; centred over a shorter whole.
+
+    It begins at a multiple of `step`, and reaches beyond the end by less than one where the end is no multiple.
+    """
     if whole <= part:
-        start = -((part - whole) // 2)
+        start = -((part - whole) // 2 // step * step)
         return slice(start, start + part)
-    low, high = 0, whole - part
+    low, high = 0, -(-(whole - part) // step)
     if holding is not None:
-        low, high = max(low, holding - part + 1), min(high, holding)
-    start = int(rng.integers(low, high + 1))
+        low, high = max(low, -(-(holding - part + 1) // step)), min(high, holding // step)
+    start = int(rng.integers(low, high + 1)) * step
     return slice(start, start + part)
 
 

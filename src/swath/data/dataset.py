@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
+from fractions import Fraction
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -11,6 +13,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from swath.data.apart import Apart
+from swath.data.beside import first_whole, laid_beside, ratios_of, read_beside
 from swath.data.item import ClassIndex, ClassIndexes, Item
 from swath.data.keep import Scenes
 from swath.data.layouts import Stray, listing
@@ -54,6 +58,7 @@ class Dataset:
         published: what is known of the set, where it is a published one.
         before_classes: of the maps of the first date, in the order of their positions; empty where there are none.
         quality: how far its labels are trusted; None: all alike.
+        apart: sensors that keep their own grid and dates.
     """
 
     name: str
@@ -74,8 +79,10 @@ class Dataset:
     published: Published | None = None
     before_classes: tuple[ClassLabel, ...] = ()
     quality: Quality | None = None
+    apart: tuple[Apart, ...] = ()
     _scenes: Scenes = field(default_factory=Scenes, repr=False)
     _counts: dict[str, Mapping[int, int]] = field(default_factory=dict, repr=False)
+    _ratios: list[Fraction] = field(default_factory=list, repr=False)
 
     def __len__(self) -> int:
         return len(self.items)
@@ -142,7 +149,30 @@ class Dataset:
         weight = None
         if self.quality is not None and isinstance(target, np.ndarray) and target.ndim == 2:
             weight = self.quality.read(item, scene.grid, roi_of(window, scene.grid, beyond=True))
-        return Sample(image, valid, target, item.name, weight, self.before(item, window), lit(scene.bands))
+        before = self.before(item, window)
+        beside = read_beside(self, item, roi_of(window, scene.grid, beyond=True))
+        return Sample(image, valid, target, item.name, weight, before, lit(scene.bands), beside)
+
+    def beside(self, item: Item) -> dict[str, Scene]:
+        """What sensors that are kept apart saw of an item, by their names; see `swath.data.beside.laid_beside`."""
+        return laid_beside(self, item, self._scenes)
+
+    @cached_property
+    def first_beside(self) -> dict[str, Scene]:
+        """`beside` of the first item that opens, which speaks for all."""
+        return self.beside(first_whole(self, self._scenes)) if self.apart else {}
+
+    @property
+    def ratios(self) -> tuple[Fraction, ...]:
+        """Pixels of each sensor that is kept apart per pixel of the images, along an axis; the same of all subsets."""
+        if not self._ratios:
+            self._ratios[:] = ratios_of(self, self._scenes)  # whole, for several threads may ask at once
+        return tuple(self._ratios)
+
+    @property
+    def step(self) -> int:
+        """Pixels of the images that are whole pixels of every sensor: crops begin and end at multiples of it."""
+        return math.lcm(*(ratio.denominator for ratio in self.ratios))
 
     def before(self, item: Item, window: Any = None) -> NDArray[np.int64] | None:
         """Classes of the map of the first date, see `Sample.before`.

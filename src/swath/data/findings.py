@@ -71,10 +71,10 @@ def _unreadable(facts: Sequence[ItemFacts]) -> Iterator[Finding]:
 
 
 def _unlike(facts: Sequence[ItemFacts], usual: tuple[Any, ...] | None) -> Iterator[Finding]:
-    others = [one for one in facts if (one.dates, one.bands, one.units) != usual]
+    others = [one for one in facts if one.kind != usual]
     if others and usual is not None:
         one = others[0]
-        has, most = (f"{dates} of {listing(bands, 6)}" for dates, bands in ((one.dates, one.bands), usual[:2]))
+        has, most = (f"{dates} of {listing(bands, 6)}" for dates, bands in (one.kind[:2], usual[:2]))
         what = f"{_items(others)} with other bands or dates than most ({one.name}: {has}; most: {most})"
         yield Finding("bands", what, "left out; bands=[...] picks bands that all have", _names(others))
 

@@ -33,7 +33,8 @@ def digests(data: Dataset) -> dict[Path, str]:
 
 
 def _paths(item: Item) -> tuple[Path, ...]:
-    return (*item.images, *(path for one in (item.label, item.before) if one is not None for path in one.files))
+    apart = (path for paths in item.apart for path in paths)
+    return (*item.images, *apart, *(path for one in (item.label, item.before) if one is not None for path in one.files))
 
 
 def _stamp(path: Path) -> tuple[tuple[int, int], ...]:

@@ -77,8 +77,8 @@ def inspect(data: Dataset, *, split: Split | None = None, progress: Tell | None 
 
 def _sensors(facts: Sequence[ItemFacts]) -> Iterator[SensorFacts]:
     """What there is of each of several sensors, in the order of the first item."""
-    for name in [one.name for one in facts[0].stacked] if facts else []:
-        own = [stacked for one in facts for stacked in one.stacked if stacked.name == name]
+    for name in [one.name for one in (*facts[0].stacked, *facts[0].apart)] if facts else []:
+        own = [seen for one in facts for seen in (*one.stacked, *one.apart) if seen.name == name]
         sized = sorted(one.gsd for one in own if one.gsd is not None)
         yield SensorFacts(
             name=name,
@@ -94,14 +94,14 @@ def _sensors(facts: Sequence[ItemFacts]) -> Iterator[SensorFacts]:
 
 def _usual(facts: Sequence[ItemFacts]) -> tuple[Any, ...] | None:
     """What most items have in common, without which they cannot be trained on together: dates, bands, units."""
-    kinds = Counter((one.dates, one.bands, one.units) for one in facts if one.image_problem is None)
+    kinds = Counter(one.kind for one in facts if one.image_problem is None)
     return kinds.most_common(1)[0][0] if kinds else None
 
 
 def usable(one: ItemFacts, usual: tuple[Any, ...] | None) -> bool:
     """Whether an item can be trained on with the others."""
     sound = one.image_problem is None and one.label_problem is None
-    return sound and (one.dates, one.bands, one.units) == usual and one.unlabelled < 1 and one.invalid < 1
+    return sound and one.kind == usual and one.unlabelled < 1 and one.invalid < 1
 
 
 def _classes(data: Dataset, facts: Sequence[ItemFacts]) -> tuple[ClassFacts, ...]:

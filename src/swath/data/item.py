@@ -97,6 +97,7 @@ class Item:
         within: where in a file that holds more the image lies; None: the images are files of their own.
         before: map of the classes of the first date, which a network is given; None: there is none.
         sensors: where several saw the place, the name of each and how many of the images are its; see `swath.stack`.
+        apart: files of each sensor that keeps its own grid and dates, in the order of `Dataset.apart`.
     """
 
     name: str
@@ -108,3 +109,4 @@ class Item:
     within: Inside | None = None
     before: Label | None = None
     sensors: tuple[tuple[str, int], ...] = ()
+    apart: tuple[tuple[Path, ...], ...] = ()

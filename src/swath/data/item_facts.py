@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
@@ -44,6 +44,7 @@ class ItemFacts:
         unlabelled: share of pixels without a label; 0 where labels are not of pixels.
         counts: position of class and number of pixels, objects, or 1.
         stacked: where several sensors saw it, what was done to each.
+        apart: likewise, of those that keep their own grid and dates.
         thumb: `[THUMB * THUMB]`, brightness of the first date with mean 0 and length 1; None of a plain surface.
     """
 
@@ -61,7 +62,17 @@ class ItemFacts:
     unlabelled: float = 0.0
     counts: Mapping[int, int] = field(default_factory=dict)
     stacked: tuple[Stacked, ...] = ()
+    apart: tuple[Stacked, ...] = ()
     thumb: NDArray[np.float32] | None = None
+
+    @property
+    def kind(self) -> tuple[int, tuple[str, ...], tuple[str, ...]]:
+        """Dates, bands and units, in which all that is trained on together must agree."""
+        return (
+            self.dates,
+            (*self.bands, *(f"{one.name}_{band}" for one in self.apart for band in one.bands)),
+            self.units,
+        )
 
 
 def facts_of(data: Dataset, item: Item) -> ItemFacts:
@@ -70,6 +81,7 @@ def facts_of(data: Dataset, item: Item) -> ItemFacts:
         scene = data.scene(item)
         height, width = scene.shape[2:]
         values, valid = scene.read(None, shape=_looked_at(height, width))
+        apart = tuple(_apart(data, item))
     except SwathError as error:
         return ItemFacts(item.name, image_problem=str(error))
     problem, unlabelled, counts = _label(data, item, scene)
@@ -89,8 +101,26 @@ def facts_of(data: Dataset, item: Item) -> ItemFacts:
         unlabelled=unlabelled,
         counts=counts,
         stacked=scene.stacked,
+        apart=apart,
         thumb=_thumb(values[0], valid[0]),
     )
+
+
+def _apart(data: Dataset, item: Item) -> Iterator[Stacked]:
+    """What sensors that are kept apart saw, read once."""
+    for (name, scene), ratio in zip(data.beside(item).items(), data.ratios, strict=True):
+        _, valid = scene.read(None)
+        if not valid.any():
+            raise DataError(f"{item.name}: {name} is kept apart and has no valid pixel over the images")
+        yield Stacked(
+            name=name,
+            sensor=scene.sensor.name if scene.sensor is not None else None,
+            bands=tuple(band.name for band in scene.bands),
+            gsd=scene.gsd,
+            crs=None if scene.grid.crs is None else f"EPSG:{scene.grid.crs.epsg}" if scene.grid.crs.epsg else "own",
+            dates=len(scene.dates),
+            said=f"kept apart, pixels {1 / ratio} times as large as those of the images",
+        )
 
 
 def _looked_at(height: int, width: int) -> tuple[int, int] | None:

@@ -17,11 +17,13 @@ import numpy as np
 from numpy.typing import NDArray
 from odc.geo.geobox import GeoBox
 
+from swath.data.item import Item
 from swath.errors import DataError, OpenError
 from swath.scene.reader import Reader, Roi, Stored, roi_shape
+from swath.scene.side_by_side import laid
 
 if TYPE_CHECKING:
-    from swath.data.item import Item
+    from swath.data.apart import Apart
     from swath.scene.scene import Scene
 
 MOST_BYTES = 512 * 2**20
@@ -154,6 +156,35 @@ class Scenes:
                     self._scenes.popitem(last=False)
         return scene if item.window is None else scene.select(window=item.window)
 
+    def apart(self, item: Item, which: int, told: Apart, dates: Any, grid: GeoBox | None = None) -> Scene:
+        """What a sensor that is kept apart saw of an item, its dates in order.
+
+        Args:
+            item: what is shown.
+            which: position of the sensor.
+            told: what is said of it.
+            dates: as `swath.open`, of each of its files.
+            grid: where it is brought to; None: all of it, as it is.
+
+        Raises:
+            OpenError, SensorError, GridError: as `swath.open`; or it lies elsewhere.
+        """
+        files = item.apart[which]
+        key = (files, None if grid is None else item.name)  # several places may share files, each on a grid of its own
+        with self._lock:
+            if key in self._scenes:
+                self._scenes.move_to_end(key)
+                return self._scenes[key]
+        if grid is None:
+            scene = _in_time(opened(Item(item.name, files, None, item.place), told.sensor, told.bands, dates))
+        else:
+            scene = _kept(laid(self.apart(item, which, told, dates), grid), None)
+        with self._lock:
+            self._scenes[key] = scene
+            if len(self._scenes) > _MOST_SCENES:
+                self._scenes.popitem(last=False)
+        return scene
+
     def _laid(self, scene: Scene, key: Any) -> Scene:
         """The scene with dates laid over the first, as long as they lie within reach."""
         from swath.scene.moved import moved
@@ -213,6 +244,13 @@ def opened(item: Item, sensor: Any, bands: Any, dates: Any = None) -> Scene:
         names=tuple(name for scene in scenes for name in scene.names),
         notes=tuple(dict.fromkeys(note for scene in scenes for note in scene.notes)),
     )
+
+
+def _in_time(scene: Scene) -> Scene:
+    """The scene with its dates in order, where all are known."""
+    if None in scene.dates:
+        return scene
+    return scene.select(dates=sorted(range(len(scene.dates)), key=lambda at: str(scene.dates[at])))
 
 
 def _kept(scene: Scene, gsd: float | None) -> Scene:

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from swath.data.apart import kept_apart, parted, plain
 from swath.data.blocks import in_blocks
 from swath.data.dataset import Dataset
 from swath.data.given import given_parts
@@ -35,6 +37,7 @@ def open_folder(
     coregister: bool = False,
     quality: str | None = None,
     grades: Mapping[str, float] | None = None,
+    apart: Sequence[str] = (),
 ) -> Dataset:
     """Open a folder of labelled images. Labels are looked through; images are not read yet.
 
@@ -58,6 +61,9 @@ def open_folder(
         grades: weights of the words that it holds, where it holds no weights.
         coregister: whether the dates of a place are laid over its first, where their offset can be told, by phase
             correlation (`swath.scene.registration`); the rest are left where they are.
+        apart: sensors, by the names that their files are told by, that keep their own grid and dates instead of being
+            laid on that of the others, see `swath.data.apart`; `sensor` and `bands` tell them by these names, and what
+            they say without a name is of the others.
 
     Raises:
         DataError: the folder is not arranged in a known way, or its labels do not fit what was said; the message says
@@ -75,6 +81,7 @@ def open_folder(
     for one in sensor.values() if isinstance(sensor, Mapping) else [sensor]:
         if one is not None:
             find_sensor(one)  # what is unknown is said once, not for each image
+    own, sensor, bands = parted(apart, sensor, bands)
     if layout is None and (isinstance(sensor, Mapping) or isinstance(bands, Mapping)):
         layout = "sensors"
     asked = Asked(
@@ -88,8 +95,12 @@ def open_folder(
         ignore=() if ignore is None else (ignore,) if isinstance(ignore, int) else tuple(ignore),
         gsd=gsd,
         buffer=buffer,
+        apart=tuple(one.name for one in own),
     )
     name, made = recognise(root, asked)
+    if asked.apart:
+        made = kept_apart(made, root, asked)
+        asked = replace(asked, sensor=plain(asked.sensor, made.items), bands=plain(asked.bands, made.items))
     if blocks:
         made = in_blocks(made, asked)
     if not made.items:
@@ -120,4 +131,5 @@ def open_folder(
         published=known,
         before_classes=made.before_classes,
         quality=trust,
+        apart=own,
     )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -46,6 +46,28 @@ def class_planes(target: NDArray[Any]) -> NDArray[Any]:
 
 
 @dataclass(frozen=True, eq=False)
+class Beside:
+    """What a sensor that is kept apart saw of the ground of a window, on its own grid and days.
+
+    Attributes:
+        image: `[T, C, h, w]` float32 in the units of the bands; 0 where invalid.
+        valid: `[T, C, h, w]` bool.
+        days: `[T]` float32, since 1970; NaN where nothing says them.
+        lit: of each band whether it holds light or radar; None: all do.
+    """
+
+    image: NDArray[np.float32]
+    valid: NDArray[np.bool_]
+    days: NDArray[np.float32]
+    lit: tuple[bool, ...] | None = None
+
+    def thinned(self, count: int) -> Beside:
+        """The same with so many of its dates, spread evenly."""
+        kept = np.linspace(0, len(self.image) - 1, count).round().astype(int)
+        return replace(self, image=self.image[kept], valid=self.valid[kept], days=self.days[kept])
+
+
+@dataclass(frozen=True, eq=False)
 class Sample:
     """A window of an item.
 
@@ -58,6 +80,7 @@ class Sample:
             where the item has no such map.
         weight: `[H, W]` float32, how far the label of each pixel is trusted; None: all alike.
         lit: of each band whether it holds light or radar, see `swath.data.light`; None: all do.
+        beside: what sensors that are kept apart saw, in the order of `Dataset.apart`.
     """
 
     image: NDArray[np.float32]
@@ -67,3 +90,4 @@ class Sample:
     weight: NDArray[np.float32] | None = None
     before: NDArray[np.int64] | None = None
     lit: tuple[bool, ...] | None = None
+    beside: tuple[Beside, ...] = ()

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from swath.data.files import visible
@@ -49,6 +49,10 @@ class Sensed:
     def keys(self) -> list[str]:
         """Of the places that imagery tells; the empty one alone where all files lie at the top."""
         return sorted({key for own in self.images.values() for key in own if key}) or [""]
+
+    def without(self, names: Sequence[str]) -> Sensed:
+        """The same without some sensors."""
+        return replace(self, images={name: own for name, own in self.images.items() if name not in names})
 
     def seen_by_several(self, asked: Asked, keys: Sequence[str]) -> bool:
         """Whether two sensors saw one of these places, and one of all is known by its name."""
@@ -172,13 +176,13 @@ def _undated_path(inner: Path) -> Path:
 def _in_order(asked: Asked) -> tuple[str, ...]:
     """Sensors that the caller named, in that order."""
     named = [name for one in (asked.sensor, asked.bands) if isinstance(one, Mapping) for name in one]
-    return tuple(dict.fromkeys(str(name).casefold() for name in named))
+    return tuple(dict.fromkeys(str(name).casefold() for name in (*named, *asked.apart)))
 
 
 def _check(folder: Path, asked: Asked, order: list[str]) -> None:
-    if unknown := [name for name in _in_order(asked) if name not in order]:
+    if unknown := [name for name in _in_order(asked) if name not in (*order, *asked.apart)]:
         raise DataError(f"{folder}: sensor= names {listing(unknown)}, and the folder holds {listing(order)}")
-    if asked.sensor is not None and not isinstance(asked.sensor, Mapping):
+    if asked.sensor is not None and not isinstance(asked.sensor, Mapping) and not (asked.apart and len(order) == 1):
         ways = ", ".join(f"'{name}': ..." for name in order)
         alone = ", or layout='pairs' for the images alone" if any(name in PAIRS for name in order) else ""
         raise DataError(f"{folder}: holds {listing(order)}: say which sensor is which, sensor={{{ways}}}{alone}")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -11,7 +12,7 @@ from torch import Tensor, nn
 from swath.errors import CardError
 from swath.models.card import Card
 from swath.models.light import centre_nm
-from swath.models.needs import CardBand, Input, MeanStd, MinMax, TileRule
+from swath.models.needs import CardBand, Input, MeanStd, MinMax, TileRule, ratio_of
 from swath.scene.words import many
 
 # Mean and deviation of plausible land imagery in units that a network may take without normalisation. They set the
@@ -40,8 +41,8 @@ def call_network(network: nn.Module, card: Card, inputs: Sequence[Tensor], conte
     if len(inputs) != len(card.inputs):
         raise CardError(f"{card.name} takes {many(len(card.inputs), 'input')}, not {len(inputs)}")
     context = {**context, "task": card.task, "classes": card.output.asked}
-    if lacking := [key for key in card.takes if key not in context]:
-        raise CardError(f"{card.name} takes {', '.join(card.takes)} besides; say {lacking[0]}=")
+    if lacking := [key for key in card.told if key not in context]:
+        raise CardError(f"{card.name} takes {', '.join(card.told)} besides; say {lacking[0]}=")
     arguments: list[Tensor] = []
     for given, x in zip(card.inputs, inputs, strict=True):
         if x.ndim != 5 or not given.dates.allows(x.shape[1]):
@@ -53,7 +54,7 @@ def call_network(network: nn.Module, card: Card, inputs: Sequence[Tensor], conte
             arguments.append(x.flatten(1, 2))
         else:
             arguments.append(x[:, 0] if given.dates.max == 1 else x)
-    return network(*arguments, **{key: context[key] for key in card.takes})
+    return network(*arguments, **{key: context[key] for key in card.told})
 
 
 def resized(x: Tensor, side: int) -> Tensor:
@@ -65,11 +66,18 @@ def resized(x: Tensor, side: int) -> Tensor:
 
 
 def call_flat(network: nn.Module, card: Card, x: Tensor) -> Tensor:
-    """Run a network on `[B, C, H, W]` with all inputs and dates one after another along C; several answers likewise."""
+    """Run a network on `[B, C, H, W]` with all inputs and dates one after another along C; several answers likewise.
+
+    An input of a coarser grid is given the means of what its pixels cover.
+    """
     inputs, first = [], 0
     for given in card.inputs:
-        dates, bands = _dates(given), len(_bands(given))
-        inputs.append(x[:, first : first + dates * bands].reshape(-1, dates, bands, *x.shape[2:]))
+        dates, bands = least_dates(given), len(_bands(given))
+        own, ratio = x[:, first : first + dates * bands], ratio_of(card.inputs[0], given)
+        if ratio != 1:
+            height, width = (math.ceil(side * ratio) for side in x.shape[2:])
+            own = nn.functional.adaptive_avg_pool2d(own, (height, width))
+        inputs.append(own.reshape(-1, dates, bands, *own.shape[2:]))
         first += dates * bands
     answer = call_network(network, card, inputs, _context(card, x.device))
     if isinstance(answer, Tensor):
@@ -82,12 +90,12 @@ def call_flat(network: nn.Module, card: Card, x: Tensor) -> Tensor:
 def channel_count(card: Card) -> int:
     """Channels of a network that takes one tensor: bands, times dates where those are stacked."""
     given = card.inputs[0]
-    return len(_bands(given)) * (_dates(given) if given.dates.given == "channels" else 1)
+    return len(_bands(given)) * (least_dates(given) if given.dates.given == "channels" else 1)
 
 
 def typical_values(card: Card) -> list[tuple[float, float]]:
     """Mean and deviation of plausible normalised values, for each channel that `call_flat` takes."""
-    return [_typical(band) for given in card.inputs for _ in range(_dates(given)) for band in _bands(given)]
+    return [_typical(band) for given in card.inputs for _ in range(least_dates(given)) for band in _bands(given)]
 
 
 def _typical(band: CardBand) -> tuple[float, float]:
@@ -98,7 +106,7 @@ def _typical(band: CardBand) -> tuple[float, float]:
     return _TYPICAL.get(band.units, (0.0, 1.0))
 
 
-def _dates(given: Input) -> int:
+def least_dates(given: Input) -> int:
     """The least number of dates that is a series where the input is one."""
     return max(given.dates.min, min(2, given.dates.max or 2))
 
@@ -113,9 +121,12 @@ def _context(card: Card, device: torch.device) -> dict[str, Any]:
     centres = [centre_nm(band) or 600.0 for band in _bands(given)]
     if given.any_bands is not None:
         centres = [490.0, 560.0, 665.0]
-    return {
+    days = {
+        one.dates.days: torch.arange(least_dates(one), device=device) * 10.0 for one in card.inputs if one.dates.days
+    }
+    return days | {
         "wavelengths": torch.tensor(centres, device=device),
-        "days": torch.arange(_dates(given), device=device) * 10.0,
+        "days": torch.arange(least_dates(given), device=device) * 10.0,
         "gsd": given.gsd.nominal if given.gsd else 10.0,
     }
 
@@ -144,17 +155,30 @@ def answer_shape(network: nn.Module, card: Card, side: int | None = None) -> tup
 
 
 def tile_rule(network: nn.Module, card: Card) -> TileRule:
-    """Of which number tile sizes must be multiples, found by trying.
+    """Of which number tile sizes must be multiples, found by trying; a tile holds whole pixels of every input.
 
     Raises:
-        CardError: the network does not take tiles of 128 px at all.
+        CardError: the network does not take tiles of 128 px, or a little more where inputs are coarser, at all.
     """
-    base = answer_shape(network, card, 128)
-    for multiple in (1, 2, 4, 8, 16, 32, 64):
+    whole = math.lcm(*(ratio_of(card.inputs[0], given).denominator for given in card.inputs))
+    shapes: dict[int, tuple[int, ...]] = {}
+    problem: CardError | None = None
+    for multiple in (math.lcm(whole, power) for power in (1, 2, 4, 8, 16, 32, 64)):
+        side = multiple * -(-128 // multiple)
         try:
-            shape = answer_shape(network, card, 128 + multiple)
+            base = shapes[side] = shapes.get(side) or answer_shape(network, card, side)
+        except CardError as error:
+            if whole == 1:
+                raise
+            problem = problem or error
+            continue
+        try:
+            shape = answer_shape(network, card, side + multiple)
         except CardError:
             continue
-        if all(more * 128 == less * (128 + multiple) for more, less in zip(shape[2:], base[2:], strict=True)):
-            return TileRule(multiple=multiple)
-    return TileRule(multiple=128)
+        if all(more * side == less * (side + multiple) for more, less in zip(shape[2:], base[2:], strict=True)):
+            return TileRule(multiple=multiple, size=multiple * -(-512 // multiple))
+    if problem is not None and not shapes:
+        raise problem
+    multiple = math.lcm(whole, 128)
+    return TileRule(multiple=multiple, size=multiple * -(-512 // multiple))

@@ -117,6 +117,16 @@ class Card(Frozen):
             raise ValueError("resize goes with one answer per tile; pixels of an answer must stay where they are")
 
     @property
+    def further(self) -> tuple[Input, ...]:
+        """Inputs of imagery after the first: of sensors that keep their own grid and dates."""
+        return tuple(given for given in self.inputs[1:] if not given.classes)
+
+    @property
+    def told(self) -> tuple[str, ...]:
+        """All that the network is given by keyword: what it takes, and the days of inputs."""
+        return (*self.takes, *(given.dates.days for given in self.inputs if given.dates.days))
+
+    @property
     def sensors(self) -> tuple[str, ...]:
         """Sensors of all inputs, without repeats."""
         return tuple(dict.fromkeys(name for given in self.inputs for name in given.sensors))

@@ -32,8 +32,8 @@ def features(network: nn.Module, card: Card, inputs: Sequence[Tensor]) -> Tensor
     Raises:
         CardError: the network has no such layer or part, or takes something besides images.
     """
-    if card.takes:
-        raise CardError(f"{card.name} takes {', '.join(card.takes)} besides images; its features cannot be had alone")
+    if card.told:
+        raise CardError(f"{card.name} takes {', '.join(card.told)} besides images; its features cannot be had alone")
     found: list[Any] = []
     with torch.inference_mode():
         if card.task == "embedding":

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from fractions import Fraction
+from typing import Any, Literal
 
-from pydantic import Field
+from pydantic import Field, SerializerFunctionWrapHandler, model_serializer
 
 from swath.models.frozen import Frozen
 from swath.models.gives import ClassLabel
@@ -56,6 +57,7 @@ class MinMax(Frozen):
 
 
 Normalisation = MeanStd | MinMax
+_LARGEST_TERM = 64
 
 
 class CardBand(Frozen):
@@ -97,10 +99,19 @@ class DatesRule(Frozen):
     given: Literal["axis", "arguments", "channels"] = "axis"
     """`axis`: one tensor `[B, T, C, H, W]`, or `[B, C, H, W]` where `max` is 1; `arguments`: one `[B, C, H, W]` each;
     `channels`: one `[B, T*C, H, W]`, date after date."""
+    days: str | None = None
+    """Argument by which the network is told the days of this input, `[T]` or `[B, T]`, besides `days` of the card's
+    `takes`, which are those of the first; None: it is not told them."""
 
     def _agree(self) -> None:
         if self.max is not None and self.max < self.min:
             raise ValueError(f"max {self.max} is less than min {self.min}")
+
+    @model_serializer(mode="wrap")
+    def _written(self, write: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        """Without `days` where there are none, so that cards are written as they always were."""
+        found: dict[str, Any] = write(self)
+        return found if self.days is not None else {key: value for key, value in found.items() if key != "days"}
 
     def allows(self, count: int) -> bool:
         """Whether `count` dates are in the range."""
@@ -177,6 +188,16 @@ class Input(Frozen):
             raise ValueError(
                 f"stack: its sensors have the bands {', '.join(stacked)}; the input has {', '.join(names)}"
             )
+
+
+def ratio_of(first: Input, other: Input) -> Fraction:
+    """Pixels of another input per pixel of the first, along an axis; 1 where the card does not say."""
+    if first.gsd is None or other.gsd is None:
+        return Fraction(1)
+    exact = first.gsd.nominal / other.gsd.nominal
+    if exact < 1:
+        return 1 / Fraction(1 / exact).limit_denominator(_LARGEST_TERM)
+    return Fraction(exact).limit_denominator(_LARGEST_TERM)
 
 
 class TileRule(Frozen):

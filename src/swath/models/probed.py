@@ -31,8 +31,6 @@ def probed_field(model: Model, samples: Tensor | None, *, effective: bool, refre
         return ReceptiveField(reason="there is one answer per tile")
     if card.tile.fixed:
         return ReceptiveField(reason=f"it takes only tiles of {card.tile.size} px")
-    if len({given.gsd.nominal if given.gsd else None for given in card.inputs}) > 1:
-        raise CardError(f"{card.name}: the inputs lie on several grids; say the receptive field on the card: field=")
     about = [_METHOD, model.hash, repr(network), effective, card.tile.multiple, card.takes]
     about += [given.model_dump_json() for given in card.inputs]
     about += [hash_state({"samples": samples})] if samples is not None else []

@@ -29,8 +29,8 @@ def _pairs(card: Card) -> Iterator[tuple[str, str]]:
     for given in card.inputs:
         label = "needs" if len(card.inputs) == 1 else f"needs {given.name}"
         yield label, _needs(given)
-    if card.takes:
-        yield "is told", ", ".join(card.takes)
+    if card.told:
+        yield "is told", ", ".join(card.told)
     yield "gives", _gives(card.output)
     yield "sees", _sees(card.field)
     sizes = f"{card.tile.size} px" + (" and nothing else" if card.tile.fixed else "")

@@ -19,14 +19,16 @@ import numpy as np
 
 from swath.errors import GridError, MatchError, SwathError
 from swath.models.card import Card, Input
+from swath.models.needs import ratio_of
 from swath.predict.feed import uncut
 from swath.predict.match_bands import Pick, pair_bands
-from swath.predict.match_grid import Gsd, Scale, check_side_by_side, fit_gsd, laid, ratio_of, zoomed
+from swath.predict.match_grid import Gsd, Scale, fit_gsd
 from swath.predict.match_map import MapClasses, legend_of
-from swath.predict.match_told import told, untold
+from swath.predict.match_told import days_of, told, undated, untold
 from swath.predict.match_units import check_units
 from swath.predict.matched import BandMatch, Matched, MatchedInput
 from swath.scene.scene import BandKey, Scene
+from swath.scene.side_by_side import check_side_by_side, laid, zoomed
 from swath.scene.words import many
 
 BandsSaid = Mapping[str, BandKey] | Sequence[BandKey]
@@ -78,6 +80,7 @@ def match(
     if not problems:
         made, problems = _on_one_grid(found)
         problems += [(0, problem) for problem in untold(card, found[0].scene, found[0].picks, found[0].scale)]
+        problems += [(k, problem) for k, one in enumerate(found) for problem in undated(one.given, one.scene)]
     if problems:
         several = len(scenes) > 1
         subject = "the scenes do not fit" if several else f"{_label(scenes[0])} does not fit"
@@ -87,6 +90,7 @@ def match(
     first = found[0]
     grid = zoomed(first.scene.grid, first.scale.factor)
     by_keyword = told(card, first.scene, first.picks, first.scale)
+    by_keyword |= {one.given.dates.days: days_of(one.scene) for one in found if one.given.dates.days}
     return Matched(tuple(scenes), grid, tuple(made), first.scale.factor, by_keyword, tuple(notes))
 
 

@@ -6,8 +6,9 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
-from swath.models.card import Card
+from swath.models.card import Card, Input
 from swath.models.light import centre_nm
 from swath.predict.match_bands import Pick
 from swath.predict.match_grid import Scale
@@ -40,13 +41,24 @@ def told(card: Card, scene: Scene, picks: Sequence[Pick], scale: Scale) -> dict[
 
     Arguments as for `untold`.
     """
-    seconds = [date.astype("datetime64[s]").astype(np.int64) for date in scene.dates if date is not None]
     known: dict[str, Any] = {
         "wavelengths": np.array([centre or np.nan for centre in _centres(scene, picks)], dtype=np.float32),
-        "days": (np.array(seconds, dtype=np.float64) / 86400).astype(np.float32),
+        "days": days_of(scene),
         "gsd": scale.gsd,
     }
     return {key: known[key] for key in card.takes if key in known}
+
+
+def undated(given: Input, scene: Scene) -> Iterator[str]:
+    """Why the network cannot be told the days of an input, with what settles it."""
+    if given.dates.days and None in scene.dates:
+        yield "the network is told its days, and not all dates are known: open with dates=[...]"
+
+
+def days_of(scene: Scene) -> NDArray[np.float32]:
+    """Days since 1970 of the dates that are known, `[T]`."""
+    seconds = [date.astype("datetime64[s]").astype(np.int64) for date in scene.dates if date is not None]
+    return (np.array(seconds, dtype=np.float64) / 86400).astype(np.float32)
 
 
 def _centres(scene: Scene, picks: Sequence[Pick]) -> list[float | None]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import Any, Literal
 
 import torch
@@ -17,6 +17,7 @@ from swath.models.header import NetworkSpec
 from swath.models.light import centre_nm
 from swath.models.model import Model
 from swath.models.needs import TileRule
+from swath.scene.words import many
 from swath.train.light import with_light
 from swath.train.pretrained import begin_pretrained, encoder_name, tell_unlearnt
 from swath.train.recipe import Recipe
@@ -24,6 +25,8 @@ from swath.train.taken_over import taken_over
 
 _MAP = "land"
 """The argument of a network that takes a map of the first date."""
+_DAYS = "_days"
+"""Ends the name of the argument by which a network is told the days of an input after the first."""
 _BY_DATA = ("in_channels", "classes", "pretraining")
 """Arguments of builders that the data say anew."""
 _CONTEXT = ("wavelengths", "days", "gsd", "task", "classes")
@@ -59,7 +62,7 @@ def begin(recipe: Recipe, drafts: Sequence[Card]) -> Model:
             )
     if entry.stacks:
         drafts = [_given(card, "channels") for card in drafts]
-    network = entry.build(**_from_cards(entry, drafts), **spec.config).eval()  # it is run on empty tiles
+    network = entry.build(**(_from_cards(entry, drafts) | spec.config)).eval()  # it is run on empty tiles
     doubts = (f"{entry.title}: {entry.unchecked}",) if entry.unchecked else ()
     drafts = [card.with_(architecture=entry.title, notes=(*card.notes, *doubts)) for card in drafts]
     cards = [_settled(network, card, entry.stacks) for card in drafts]
@@ -115,9 +118,12 @@ def _from_cards(entry: registry.Entry, cards: Sequence[Card]) -> dict[str, Any]:
         "classes": {card.name: card.output.channels for card in cards},
     }
     said: dict[str, Any] = {}
-    maps = {card.name: len(card.inputs[1].classes) for card in cards if len(card.inputs) > 1}
+    maps = {card.name: len(given.classes) for card in cards for given in card.inputs if given.classes}
     if maps:
         wanted["map_classes"] = maps
+    for at, key in enumerate(key for key in entry.arguments if _is_of_further(key)):
+        if own := {card.name: len(more[at].bands) for card in cards if len(more := card.further) > at}:
+            wanted[key] = own
     for key, by_card in wanted.items():
         if key not in entry.arguments:
             continue
@@ -130,6 +136,8 @@ def _from_cards(entry: registry.Entry, cards: Sequence[Card]) -> dict[str, Any]:
         said[key] = next(iter(by_card.values()))
     if "pretraining" in entry.arguments:
         said["pretraining"] = cards[0].task == "pretraining"
+    if "under" in entry.arguments and cards[0].further:
+        said["under"] = None  # a series covers what the images cover
     if "wavelengths" in entry.arguments and cards[0].inputs[0].bands:
         said["wavelengths"] = [centre_nm(band) for band in cards[0].inputs[0].bands]
     return said
@@ -137,14 +145,21 @@ def _from_cards(entry: registry.Entry, cards: Sequence[Card]) -> dict[str, Any]:
 
 def _settled(network: nn.Module, card: Card, stacked: bool) -> Card:
     """How dates reach the network and what it takes besides, as its signature says; which tiles it takes, by trying."""
-    parameters = inspect.signature(network.forward).parameters.values()
+    parameters = tuple(inspect.signature(network.forward).parameters.values())
     takes = tuple(one.name for one in parameters if one.name in _CONTEXT and not _unneeded(one))
-    positional = [one for one in parameters if one.kind is one.POSITIONAL_OR_KEYWORD and one.name not in _CONTEXT]
-    if not stacked and len(positional) > 1:
-        card = _given(card, "arguments")
-    if len(card.inputs) > 1 and _MAP not in {one.name for one in positional}:
+    positional = [
+        one
+        for one in parameters
+        if one.kind is one.POSITIONAL_OR_KEYWORD and one.name not in _CONTEXT and not one.name.endswith(_DAYS)
+    ]
+    if any(given.classes for given in card.inputs) and _MAP not in {one.name for one in positional}:
         unused = f"the maps of the first date were not used, since {card.architecture or 'the network'} takes none"
-        card = card.with_(inputs=card.inputs[:1], notes=(*card.notes, unused))
+        inputs = tuple(given for given in card.inputs if not given.classes)
+        card = card.with_(inputs=inputs, notes=(*card.notes, unused))
+    if card.further:
+        card = _with_further(card, positional, {one.name for one in parameters}, stacked)
+    elif not stacked and len(positional) > 1:
+        card = _given(card, "arguments")
     card = card.with_(takes=takes)
     if "wavelengths" in takes:
         card = with_light(card)
@@ -157,6 +172,40 @@ def _settled(network: nn.Module, card: Card, stacked: bool) -> Card:
     if card.output.per_tile:  # an answer is of as much ground as it was learnt from
         rule = TileRule(size=rule.multiple * -(-card.tile.size // rule.multiple), multiple=rule.multiple)
     return card.with_(tile=rule)
+
+
+def _is_of_further(argument: str) -> bool:
+    """Whether an argument of a builder tells the bands of an input after the first, in the order of these."""
+    return argument.endswith("_channels") and argument != "in_channels"
+
+
+def _with_further(card: Card, positional: Sequence[inspect.Parameter], names: Collection[str], stacked: bool) -> Card:
+    """How the images and what sensors that are kept apart saw reach a network that takes a tensor for each.
+
+    Raises:
+        TrainError: it takes more of them, or fewer.
+    """
+    others, dates = len(card.inputs) - 1, card.inputs[0].dates.max or 1
+    least = sum(one.default is one.empty for one in positional)
+    compared = card.task in ("change", "semantic-change") and dates > 1
+    firsts = [1] if stacked else [dates] if compared else [1, dates]
+    first = next((count for count in firsts if least <= count + others <= len(positional)), None)
+    if first is None:
+        takes = ", ".join(one.name for one in positional)
+        kept = " and ".join(given.name for given in card.further)
+        raise TrainError(
+            f"{card.architecture or 'the network'} takes {many(len(positional), 'image')} ({takes}) and none for "
+            f"{kept}, kept apart; leave out apart= to lay all sensors on one grid, or take a network with an input for "
+            "each, as fusu"
+        )
+    card = _given(card, "arguments") if first > 1 else card
+    made = [card.inputs[0]]
+    for given, argument in zip(card.inputs[1:], positional[first:], strict=False):
+        told = f"{argument.name}{_DAYS}"
+        known = told in names and given.dates.max != 1
+        dates_rule = given.dates.model_copy(update={"days": told}) if known else given.dates
+        made.append(given.model_copy(update={"dates": dates_rule}))
+    return card.with_(inputs=tuple(made))
 
 
 def _unneeded(parameter: inspect.Parameter) -> bool:

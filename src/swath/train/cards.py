@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 import numpy as np
@@ -44,7 +44,7 @@ def draft(one: LabelledSet, recipe: Recipe) -> Card:
         name=one.skill,
         title=recipe.title,
         task=task,
-        inputs=(given, *_map(one, given)),
+        inputs=(given, *_apart(one, gsd), *_map(one, given)),
         output=output,
         tile=TileRule(size=_side(one, recipe)) if output.per_tile else TileRule(),
         trained_on=(
@@ -58,6 +58,21 @@ def draft(one: LabelledSet, recipe: Recipe) -> Card:
         recipe=recipe.to_yaml(portable=True),
         notes=(*said.notes, *((_NO_MAP,) if task == "pretraining" else ()), f"split {one.split.how}: {_sizes(one)}"),
     )
+
+
+def _apart(one: LabelledSet, gsd: float | None) -> Iterator[Input]:
+    """The inputs of sensors that are kept apart; their pixels are told by those of the images, which are `gsd` m."""
+    data, factor = one.dataset, one.recipe.gsd_factor
+    own = zip(data.first_beside.items(), data.ratios, one.statistics.beside, strict=True)
+    for (name, scene), ratio, statistics in own:
+        counts = [len(data.beside(item)[name].dates) for item in (*one.train, *one.val)]
+        yield Input(
+            name=name,
+            bands=tuple(map(CardBand.of, scene.bands, statistics)),
+            dates=DatesRule(min=min(counts), max=max(counts)),
+            gsd=None if gsd is None else GsdRule.around(gsd / float(ratio), factor),
+            sensors=tuple(found.name for found in scene.sensors),
+        )
 
 
 def _map(one: LabelledSet, image: Input) -> tuple[Input, ...]:

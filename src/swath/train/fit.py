@@ -106,6 +106,10 @@ def made_ready(recipe: Recipe, out: str | Path, *, resume: bool, overwrite: bool
         raise TrainError("threshold='best' goes with a set of two classes, and there is none; leave it out")
     if recipe.mix and not any(skill.card.output.per_tile for skill in skills):
         raise TrainError("mix goes with classes of whole images (task='classification'); leave it out")
+    if recipe.mix and any(one.dataset.apart for one in sets):
+        raise TrainError(
+            "mix pastes images of one grid into one another, and apart= gives several; leave one of them out"
+        )
     draw = Draw(
         crops=tuple(_crops(skill, recipe) for skill in skills),
         weights=tuple(one.recipe.weight for one in sets),

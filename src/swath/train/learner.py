@@ -23,6 +23,7 @@ from swath.tasks.task import TrainedTask, trained_task
 from swath.tasks.threshold import YesCounts
 from swath.tasks.weighting import class_weights
 from swath.train.batches import Batch
+from swath.train.beside import beside_of
 from swath.train.recipe import Recipe
 from swath.train.sets import LabelledSet
 
@@ -91,6 +92,11 @@ class Skill:
         for key, words in advice.items():
             if key in self.card.takes and told[key] is None:
                 raise TrainError(f"{name}: the network is told {words}")
+        for own in self.card.further:
+            if own.dates.days and None in self.one.dataset.first_beside[own.name].dates:
+                raise TrainError(
+                    f"{name}: the network is told the days of {own.name}, and nothing says them; date its images"
+                )
         return {key: value for key, value in told.items() if key in self.card.takes}
 
     def answer(self, network: nn.Module, samples: Sequence[Sample], device: torch.device) -> Any:
@@ -101,11 +107,12 @@ class Skill:
         told = self.context
         if "days" in told:
             told = told | {"days": self._days_of(samples).to(device)}
-        return call_network(network, self.card, [x, *self._maps(samples, device)], told)
+        beside, days = beside_of(self.model, samples, device)
+        return call_network(network, self.card, [x, *beside, *self._maps(samples, device)], told | days)
 
     def _maps(self, samples: Sequence[Sample], device: torch.device) -> list[Tensor]:
         """Maps of the first date `[B, 1, 1, H, W]`, where the network takes them; -1 where nothing is known."""
-        if len(self.card.inputs) == 1:
+        if not any(given.classes for given in self.card.inputs):
             return []
         blank = np.full(samples[0].image.shape[-2:], IGNORE)
         drawn = np.stack([blank if one.before is None else one.before for one in samples])
@@ -165,7 +172,8 @@ class Skill:
         found = []
         for item in self.one.val:
             height, width = self.one.dataset.shape(item)
-            y, x = (max(0, (length - _LARGEST) // 2) for length in (height, width))
+            step = self.one.dataset.step
+            y, x = (max(0, (length - _LARGEST) // 2 // step * step) for length in (height, width))
             found.append((item.name, np.s_[y : min(height, y + _LARGEST), x : min(width, x + _LARGEST)]))
         return tuple(found)
 
@@ -215,7 +223,9 @@ class Skill:
         return tuple(slice(one.start, one.start + step * -(-(one.stop - one.start) // step)) for one in window)
 
     def images(self, most: int = 4) -> Tensor | None:
-        """Normalised imagery of the validation part, `[N, C, H, W]` with dates one after another; None: too little.
+        """Normalised imagery of the validation part, `[N, C, H, W]`; None: too little.
+
+        Inputs and dates lie one after another, all with pixels as fine as those of the first.
 
         Args:
             most: images, of the size of the smallest.
@@ -223,7 +233,8 @@ class Skill:
         chosen = self.looked_at[:: max(1, len(self.looked_at) // most)][:most]
         if len(chosen) < 2:
             return None
-        size = min(min(part.stop - part.start for part in window) for _, window in chosen)
+        size, step = min(min(part.stop - part.start for part in window) for _, window in chosen), self.one.dataset.step
+        size = max(step, size // step * step)
         samples = [
             self.one.dataset.sample(
                 self.one.dataset[name], tuple(slice(part.start, part.start + size) for part in window)
@@ -232,7 +243,9 @@ class Skill:
         ]
         values, valid = (np.stack([getattr(one, key) for one in samples]) for key in ("image", "valid"))
         x = self.model.normalise(values, valid)
-        return torch.cat([x.flatten(1, 2), *(one[:, 0] for one in self._maps(samples, x.device))], 1)
+        beside, _ = beside_of(self.model, samples, x.device, least=True)
+        wide = [nn.functional.interpolate(one.flatten(1, 2), x.shape[-2:]) for one in beside]
+        return torch.cat([x.flatten(1, 2), *wide, *(one[:, 0] for one in self._maps(samples, x.device))], 1)
 
     @cached_property
     def headline(self) -> tuple[str, bool]:

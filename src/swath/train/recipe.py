@@ -57,6 +57,8 @@ class SetRecipe(Frozen):
     """Pixel size on the ground in m, where the images do not say it."""
     gsd_factor: float = Field(default=2.0, ge=1)
     """The card allows scenes from `gsd / gsd_factor` to `gsd * gsd_factor`."""
+    apart: tuple[str, ...] = ()
+    """Sensors that keep their own grid and dates and become further inputs, see `swath.data.apart`."""
     coregister: bool = False
     """Whether the dates of a place are laid over its first, where their offset can be told."""
     batch: int | None = Field(default=None, gt=0)

@@ -76,6 +76,7 @@ def open_set(one: SetRecipe, data: str | None, seed: int) -> LabelledSet:
         gsd=one.gsd,
         buffer=one.buffer,
         coregister=one.coregister,
+        apart=one.apart,
         quality=one.quality,
         grades=one.grades,
     )

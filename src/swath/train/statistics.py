@@ -7,7 +7,7 @@ scale of all others.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 from swath.data import Dataset, Item
 from swath.errors import TrainError
 from swath.models.needs import MeanStd
+from swath.sensors import Band
 
 _SIDE = 1024
 """Larger images are looked at by windows of this side."""
@@ -37,12 +38,14 @@ class Statistics:
         counts: pixels (or images) of each class, by position.
         values: mean and spread of labels that are values; None where they are classes.
         pixels: of all items.
+        beside: as `bands`, of each sensor that is kept apart.
     """
 
     bands: tuple[MeanStd, ...]
     counts: NDArray[np.int64]
     values: MeanStd | None
     pixels: int
+    beside: tuple[tuple[MeanStd, ...], ...] = ()
 
 
 def look_through(dataset: Dataset, items: Iterable[Item]) -> Statistics:
@@ -53,6 +56,7 @@ def look_through(dataset: Dataset, items: Iterable[Item]) -> Statistics:
         SwathError: one cannot be read.
     """
     kept: list[NDArray[np.float32]] = []
+    kept_beside: list[list[NDArray[np.float32]]] = [[] for _ in dataset.apart]
     labels: list[NDArray[np.float32]] = []
     counts = np.zeros(len(dataset.classes), dtype=np.int64)
     pixels = 0
@@ -64,19 +68,30 @@ def look_through(dataset: Dataset, items: Iterable[Item]) -> Statistics:
         for window in _windows(height, width):
             sample = dataset.sample(item, window)
             kept.append(_thinned(sample.image, sample.valid))
+            for own, one in zip(kept_beside, sample.beside, strict=True):
+                own.append(_thinned(one.image, one.valid))
             if isinstance(sample.target, np.ndarray) and sample.target.dtype.kind == "f":
                 seen = sample.target[np.isfinite(sample.target)]
                 labels.append(seen[:: _stride(seen.size)].astype(np.float32))
     if not kept:
         raise TrainError(f"{dataset.name}: nothing is left to learn from; label more places, or keep fewer for tests")
-    values = np.concatenate(kept, axis=1)
     known = np.concatenate(labels) if labels else None
     return Statistics(
-        bands=tuple(_robust(values[i], f"{dataset.name}: band {band.name}") for i, band in enumerate(dataset.bands)),
+        bands=_of_bands(kept, dataset.bands, f"{dataset.name}: band"),
         counts=counts,
         values=None if known is None else _robust(known, f"{dataset.name}: labels"),
         pixels=pixels,
+        beside=tuple(
+            _of_bands(own, scene.bands, f"{dataset.name}: {name}, band")
+            for own, (name, scene) in zip(kept_beside, dataset.first_beside.items(), strict=True)
+        ),
     )
+
+
+def _of_bands(kept: list[NDArray[np.float32]], bands: Sequence[Band], what: str) -> tuple[MeanStd, ...]:
+    """Of values `[C, N]` of each window."""
+    values = np.concatenate(kept, axis=1)
+    return tuple(_robust(values[i], f"{what} {band.name}") for i, band in enumerate(bands))
 
 
 def _windows(height: int, width: int) -> list[Any]:

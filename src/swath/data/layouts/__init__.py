@@ -43,6 +43,8 @@ class Asked:
     """As `swath.open` takes them, of each image."""
     buffer: float | None = None
     """Metres by which lines and points are widened to areas; None: they are left out."""
+    apart: tuple[str, ...] = ()
+    """Sensors that keep their own grid and dates, see `swath.data.apart`."""
 
 
 @dataclass(frozen=True)

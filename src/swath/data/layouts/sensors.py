@@ -47,7 +47,7 @@ def recognise(folder: Path, asked: Asked) -> Found | None:
     kind = _kind(files, asked)
     if kind is None:
         return None
-    return {"masks": _masked, "shapes": _burned, "classes": _classed}[kind](files, asked)
+    return {"masks": _masked, "shapes": _burned, "classes": _classed}[kind](files.without(asked.apart), asked)
 
 
 def _kind(files: Sensed, asked: Asked) -> str | None:

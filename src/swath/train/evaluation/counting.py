@@ -101,7 +101,10 @@ def count_scene(
     if dataset.told_gsd is not None and scene.gsd is None:
         options = {"gsd": dataset.told_gsd} | dict(options)
     kept: dict[str, Any] = {} if card.output.kind == "values" else {"probabilities": "float32"}
-    seen = [scene, *(_map_of(dataset, item, given) for given in card.inputs[1:] if given.classes)]
+    seen: Any = [scene, *(_map_of(dataset, item, given) for given in card.inputs[1:] if given.classes)]
+    if beside := dataset.beside(item):
+        names = [given.name for given in card.inputs if given.classes]
+        seen = {card.inputs[0].name: scene} | beside | dict(zip(names, seen[1:], strict=True))
     product = predict(seen, method or model, confidence=False, **kept, **_tile(model, scene, options))
     answers = _Answers(product, scene.grid, "probabilities" if kept else MAIN)
     notes = tuple(product.run.match.get("notes", ())) if product.run is not None else ()
