@@ -182,7 +182,7 @@ def test_classes_of_a_map_are_matched_or_asked_for(
     np.testing.assert_array_equal(by_pairs.read(key="probabilities")[0][:2], wanted)
     with pytest.raises(CardError, match="say pairs='first'"):
         swath.predict(series, model, before_map=folder / "map" / "0.tif", pairs="consecutive")
-    with pytest.raises(MatchError, match=r"takes 1 scene\(s\), and 2 are given"):
+    with pytest.raises(MatchError, match=r"takes 1 scene, not 2"):
         swath.predict(scene, Model.wrap(_Differ(), task="change", like=scene), before_map=drawn)
 
 
