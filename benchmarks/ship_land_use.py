@@ -4,6 +4,7 @@
     python benchmarks/ship_land_use.py eurosat-rgb.swath src/swath/models/classify/weights/eurosat-rgb.swath
 
 The scores, with their intervals over images, take the place of those on the card that training chose the weights by.
+Colours of classes are those of `recipes/NAME.yaml`, in which all else must be what the weights were trained by.
 `eurosat-rgb` gets a second skill, the same weights for reflectance: EuroSAT's pictures show reflectance from 0 to
 `STRETCH` as 0 to 255, so that scenes of Sentinel-2 need not be made into pictures first.
 """
@@ -14,7 +15,7 @@ import argparse
 from dataclasses import replace
 from pathlib import Path
 
-from stsun_table import recipe_of, scored
+from stsun_table import ROOT, recipe_of, recipe_of_file, scored
 from swath.models.card import Card
 from swath.models.model import Model
 from swath.models.needs import CardBand, MeanStd
@@ -52,10 +53,21 @@ def main() -> None:
     parser.add_argument("--data", default="$SWATH_TEST_DATA/data", help="folder of the sets")
     asked = parser.parse_args()
     recipe, model = recipe_of(asked.trained, asked.data), Model.load(asked.trained)
+    now = recipe_of_file(ROOT / "recipes" / f"{recipe.name}.yaml", asked.data)
+    colours = now.sets[0].colours
+    if now != recipe.model_copy(update={"sets": (recipe.sets[0].model_copy(update={"colours": colours}),)}):
+        raise SystemExit(f"recipes/{recipe.name}.yaml is not what {asked.trained} was trained by; train it again")
     split = asked.trained.with_suffix(".train") / f"{model.card.name}.split.json"
     found = scored(str(asked.trained), recipe.sets[0], recipe, split)
     print(found.describe(), flush=True)
-    card = model.card.with_(scores=tuple(one for one in found.scores() if one.metric in _KEPT))
+    classes = tuple(
+        one.model_copy(update={"colour": colours.get(one.name, one.colour)}) for one in model.card.output.classes
+    )
+    card = model.card.with_(
+        output=model.card.output.model_copy(update={"classes": classes}),
+        recipe=now.to_yaml(portable=True),
+        scores=tuple(one for one in found.scores() if one.metric in _KEPT),
+    )
     others = (in_reflectance(card),) if recipe.name == "eurosat-rgb" else ()
     asked.shipped.parent.mkdir(parents=True, exist_ok=True)
     replace(model, card=card, others=others).save(asked.shipped)
