@@ -223,7 +223,7 @@ def test_errors_say_what_to_do(paris: swath.Scene) -> None:
                 np.ones((2, 1, 64, 64), np.float32), paris.grid[:64, :64], sensor="sentinel-2-l1c@values", bands=["B02"]
             ),
         )
-    with pytest.raises(MatchError, match="only 0 pixels are valid at both dates"):
+    with pytest.raises(MatchError, match="only 0 pixels valid at both dates"):
         fit(
             "cva",
             swath.Scene.from_array(
