@@ -15,7 +15,7 @@ from dataclasses import replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from stsun_table import ROOT, recipe_of, recipe_of_file, scored
+from stsun_table import ROOT, check_recipe, recipe_of, recipe_of_file, scored
 from swath.models.model import Model
 
 _KEPT = ("iou", "f1", "precision", "recall", "mean_iou", "mean_f1", "accuracy", "kappa", "ece")
@@ -33,8 +33,7 @@ def main() -> None:
     words = {"title": now.title, "licence": now.licence}
     with TemporaryDirectory() as folder:
         model = Model.load(model.save(Path(folder) / asked.trained.name, dtype=now.stored))
-    if now != recipe.model_copy(update={**words, "stored": now.stored}):
-        raise SystemExit(f"recipes/{recipe.name}.yaml is not what {asked.trained} was trained by; train it again")
+    check_recipe(asked.trained, recipe.model_copy(update={**words, "stored": now.stored}), now)
     cards = []
     for one, card in zip(recipe.sets, model.cards, strict=True):
         split = asked.trained.with_suffix(".train") / f"{card.name}.split.json"

@@ -15,7 +15,7 @@ import argparse
 from dataclasses import replace
 from pathlib import Path
 
-from stsun_table import ROOT, recipe_of, recipe_of_file, scored
+from stsun_table import ROOT, check_recipe, recipe_of, recipe_of_file, scored
 from swath.models.card import Card
 from swath.models.model import Model
 from swath.models.needs import CardBand, MeanStd
@@ -55,8 +55,8 @@ def main() -> None:
     recipe, model = recipe_of(asked.trained, asked.data), Model.load(asked.trained)
     now = recipe_of_file(ROOT / "recipes" / f"{recipe.name}.yaml", asked.data)
     colours = now.sets[0].colours
-    if now != recipe.model_copy(update={"sets": (recipe.sets[0].model_copy(update={"colours": colours}),)}):
-        raise SystemExit(f"recipes/{recipe.name}.yaml is not what {asked.trained} was trained by; train it again")
+    coloured = recipe.sets[0].model_copy(update={"colours": colours})
+    check_recipe(asked.trained, recipe.model_copy(update={"sets": (coloured,)}), now)
     split = asked.trained.with_suffix(".train") / f"{model.card.name}.split.json"
     found = scored(str(asked.trained), recipe.sets[0], recipe, split)
     print(found.describe(), flush=True)

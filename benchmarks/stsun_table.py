@@ -44,6 +44,16 @@ def recipe_of_file(path: Path, data: str) -> Recipe:
     return compose(None, path, {"data": data})
 
 
+def check_recipe(trained: Path, recipe: Recipe, now: Recipe) -> None:
+    """See that a model was trained by what its recipe says now, where `recipe` is that of the model, adapted.
+
+    Raises:
+        SystemExit: it was not.
+    """
+    if now != recipe:
+        raise SystemExit(f"recipes/{recipe.name}.yaml is not what {trained} was trained by; train it again")
+
+
 def steps_of(joint: Path) -> int:
     """Steps that the joint run made."""
     with joint.with_suffix(".train").joinpath("curves.csv").open(encoding="utf-8") as file:

@@ -200,7 +200,7 @@ def _with_further(card: Card, positional: Sequence[inspect.Parameter], names: Co
         )
     card = _given(card, "arguments") if first > 1 else card
     made = [card.inputs[0]]
-    for given, argument in zip(card.inputs[1:], positional[first:], strict=False):
+    for given, argument in zip(card.inputs[1:], positional[first : first + others], strict=True):
         told = f"{argument.name}{_DAYS}"
         known = told in names and given.dates.max != 1
         dates_rule = given.dates.model_copy(update={"days": told}) if known else given.dates

@@ -111,7 +111,8 @@ class Paper:
         if dataset.published is None:
             return None
         at = [] if classes is None else classes.positions.tolist()
-        positions = {label.name: place for label, place in zip(dataset.classes, at, strict=False)}
+        named = () if classes is None else dataset.classes
+        positions = {label.name: place for label, place in zip(named, at, strict=True)}
         scores = dataset.published.scores
         merged = IGNORE in at or len(set(at)) < len(at)
         asked = () if merged else scores
