@@ -15,6 +15,7 @@ from swath.models import find, names
 from swath.models.field import Probe, reach
 from swath.models.light import POLARISATION_NM
 from swath.models.stsun._unified import times_of, trend
+from swath.nn.conditioned import Question, code_of
 from swath.nn.names import NameEmbedding, pieces
 from swath.nn.spectral import encode_wavelengths
 
@@ -159,7 +160,7 @@ def test_blocks_are_left_out_of_all_dates_alike_and_in_training_alone(pair: Tens
     torch.manual_seed(0)
     net = find("stsun").build(**SMALL, drop=0.5)
     same = pair[:, :1].expand(-1, 2, -1, -1, -1).flatten(0, 1)
-    asked = (S2, times_of(2, None, same), torch.zeros(32))
+    asked = (S2, times_of(2, None, same), Question(torch.zeros(32), code_of(("change",), ())))
     found = []
     for _ in range(4):
         features = net.encoder(same, *asked)
@@ -170,14 +171,21 @@ def test_blocks_are_left_out_of_all_dates_alike_and_in_training_alone(pair: Tens
     assert torch.equal(net.encoder(same, *asked)[-1], net.encoder(same, *asked)[-1])
 
 
-def test_no_batch_has_a_say(pair: Tensor) -> None:
-    net = find("stsun").build(**SMALL, drop=0.0).eval()
-    images = torch.cat([pair[:, 0], 5 * pair[:, 1]])
+def test_no_batch_has_a_say_in_use(pair: Tensor) -> None:
+    """And what training normalised by the batch is answered the same, for each of two unlike sets."""
+    net = find("stsun").build(**SMALL, drop=0.0)
+    dim, bright = pair[:, 0], 5 * pair[:, 1] + 2
+    drone, satellite = ({"classes": ("building",), "gsd": gsd} for gsd in (0.1, 10.0))
     with torch.no_grad():
-        alone = net(images[:1], wavelengths=S2)
-        net.train()
-        torch.testing.assert_close(net(images, wavelengths=S2)[:1], alone, rtol=0, atol=1e-4)
-        assert torch.equal(net(images, wavelengths=S2), net(images, wavelengths=S2)), "nothing else is drawn by lot"
+        for _ in range(80):
+            trained = [net(dim, wavelengths=S2, **drone), net(bright, wavelengths=S2, **satellite)]
+        net.eval()
+        used = [net(dim, wavelengths=S2, **drone), net(bright, wavelengths=S2, **satellite)]
+        both = net(torch.cat([dim, bright]), wavelengths=S2, **drone)
+    torch.testing.assert_close(both[:1], used[0], rtol=0, atol=1e-5)
+    for before, after in zip(trained, used, strict=True):
+        assert (after - before).abs().mean() < 0.03 * before.std()
+    assert (both[1:] - used[1]).abs().mean() > 0.3 * used[1].std(), "what is expected depends on the question"
 
 
 @torch.inference_mode()

@@ -28,9 +28,11 @@ class Average:
         frozen = {id(one): one for one in network.parameters() if not one.requires_grad}
         self.network = copy.deepcopy(network, frozen).eval().requires_grad_(False)
         self.decay, self.share = decay, share
-        own, new = self.network.state_dict(), network.state_dict()
-        followed = [name for name in known if own[name].data_ptr() != new[name].data_ptr()] if share else []
-        self._first = {name: own[name].clone() for name in followed if own[name].is_floating_point()}
+        named = network.named_parameters(remove_duplicate=False) if share else ()
+        learnt = {name for name, one in named if one.requires_grad}
+        self._first = {
+            name: one.detach().clone() for name, one in network.state_dict().items() if name in learnt & {*known}
+        }
 
     @torch.no_grad()
     def update(self, network: nn.Module, step: int) -> None:

@@ -32,6 +32,7 @@ from swath.train.interrupt import Asked, interruptible
 from swath.train.learner import Skill, check_metric
 from swath.train.progress import Moment, Tell
 from swath.train.recipe import Recipe
+from swath.train.settle import settle
 
 if TYPE_CHECKING:
     from lightning.fabric import Fabric
@@ -181,6 +182,9 @@ class Loop:
         row["loss"] = sum(self._losses) / max(1, len(self._losses))
         row["lr"] = self.optimizer.param_groups[0]["lr"]
         found: list[float] = []
+        if self.average.share:
+            own, device, autocast = self.average.network, self.fabric.device, self.fabric.autocast
+            settle(own, plain(self.network), self.skills, self.draw, course.step, device, autocast)
         for skill in self.skills:
             with self._as_stored():
                 scores = skill.scores(

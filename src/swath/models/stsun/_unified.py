@@ -13,12 +13,15 @@ from torch import Tensor, nn
 from torchvision.ops import stochastic_depth
 
 from swath.errors import CardError
-from swath.nn.conditioned import ConditionedConv
+from swath.nn.conditioned import ConditionedConv, Question, code_of
 from swath.nn.names import NameEmbedding
 from swath.nn.spectral import SpectralConv
 
 _GSD_CYCLES = (0.05, 0.1, 0.2)
 """Per octave: metres that differ by a tenth are hardly told apart."""
+
+_Mixture = functools.partial(ConditionedConv, kernel=1, rectify=False, bias=False, normalise=False)
+"""Of channels, from which differences between dates are made: what is no difference must stay 0."""
 
 
 class Block(nn.Module):
@@ -30,9 +33,9 @@ class Block(nn.Module):
         self.first = ConditionedConv(channels, channels, 3, condition)
         self.second = ConditionedConv(channels, channels, 3, condition, gain=0.4)
 
-    def forward(self, x: Tensor, condition: Tensor) -> Tensor:
+    def forward(self, x: Tensor, question: Question) -> Tensor:
         """`[B, C, H, W]` -> the same shape."""
-        moved: Tensor = self.second(self.first(x, condition), condition)
+        moved: Tensor = self.second(self.first(x, question), question)
         # Of the whole batch or of none, so that all dates of a place go the same way.
         kept: Tensor = stochastic_depth(moved, self.drop, "batch", self.training)
         return x + kept
@@ -45,10 +48,10 @@ class Stage(nn.Module):
         super().__init__()
         self.blocks = nn.ModuleList(Block(channels, condition, drop) for _ in range(depth))
 
-    def forward(self, x: Tensor, condition: Tensor) -> Tensor:
+    def forward(self, x: Tensor, question: Question) -> Tensor:
         """`[B, C, H, W]` -> the same shape."""
         for block in self.blocks:
-            x = block(x, condition)
+            x = block(x, question)
         return x
 
 
@@ -61,14 +64,14 @@ class Exchange(nn.Module):
 
     def __init__(self, channels: int, condition: int) -> None:
         super().__init__()
-        self.mix = ConditionedConv(channels, channels, 1, condition, gain=0.5, rectify=False, bias=False)
-        self.turn = ConditionedConv(channels, channels, 1, condition, gain=0.5, rectify=False, bias=False)
+        self.mix = _Mixture(channels, channels, condition=condition, gain=0.5)
+        self.turn = _Mixture(channels, channels, condition=condition, gain=0.5)
 
-    def forward(self, x: Tensor, times: Tensor, condition: Tensor) -> Tensor:
+    def forward(self, x: Tensor, times: Tensor, question: Question) -> Tensor:
         """`[B * T, C, H, W]` at times `[T]` -> the same shape."""
         if len(times) == 1:
             return x
-        (mix, _), (turn, _) = self.mix.kernel(condition), self.turn.kernel(condition)
+        (mix, _), (turn, _) = self.mix.kernel(question), self.turn.kernel(question)
         dates = dates_of(x, times)
         common = F.conv2d(trend(dates, times), turn.to(x.dtype)) - F.conv2d(mean(dates), mix.to(x.dtype))
         moved = x + F.conv2d(x, mix.to(x.dtype))
@@ -82,19 +85,19 @@ class Fuse(nn.Module):
         super().__init__()
         self.state = ConditionedConv(channels, out_channels, 1, condition, gain=gain)
         self.change = ConditionedConv(channels, out_channels, 1, condition, gain=gain, rectify=False)
-        self.turn = ConditionedConv(channels, out_channels, 1, condition, gain=gain, rectify=False, bias=False)
+        self.turn = _Mixture(channels, out_channels, condition=condition, gain=gain)
 
-    def forward(self, x: Tensor, times: Tensor, condition: Tensor) -> Tensor:
+    def forward(self, x: Tensor, times: Tensor, question: Question) -> Tensor:
         """`[B * T, C, H, W]` at times `[T]` -> `[B, O, H, W]`."""
         fused: Tensor
         if len(times) == 1:
-            fused = self.state(x, condition)
+            fused = self.state(x, question)
             return fused
         dates = dates_of(x, times)
         middle = mean(dates)
         farthest = functools.reduce(torch.maximum, [(date - middle).abs() for date in dates])
-        fused = self.state(middle, condition) + self.change(farthest, condition)
-        turn, _ = self.turn.kernel(condition)
+        fused = self.state(middle, question) + self.change(farthest, question)
+        turn, _ = self.turn.kernel(question)
         return fused + F.conv2d(trend(dates, times), turn.to(x.dtype))
 
 
@@ -147,13 +150,13 @@ class Encoder(nn.Module):
             Stage(width, depth, condition, drop) for width, depth in zip(widths, depths, strict=True)
         )
 
-    def forward(self, x: Tensor, wavelengths: Tensor, times: Tensor, condition: Tensor) -> list[Tensor]:
+    def forward(self, x: Tensor, wavelengths: Tensor, times: Tensor, question: Question) -> list[Tensor]:
         """`[B * T, C, H, W]` -> `[B * T, widths[i], H / 2^(i+1), W / 2^(i+1)]` for each i."""
         x = self.stem(x, wavelengths)
         features = []
         for i, (exchange, stage) in enumerate(zip(self.exchange, self.stages, strict=True)):
-            x = self.down[i - 1](x, condition) if i else x
-            x = stage(exchange(x, times, condition), condition)
+            x = self.down[i - 1](x, question) if i else x
+            x = stage(exchange(x, times, question), question)
             features.append(x)
         return features
 
@@ -171,14 +174,14 @@ class Decoder(nn.Module):
             Stage(width, depth, condition, drop) for width, depth in zip(widths, depths, strict=True)
         )
 
-    def forward(self, features: Sequence[Tensor], times: Tensor, condition: Tensor) -> Tensor:
+    def forward(self, features: Sequence[Tensor], times: Tensor, question: Question) -> Tensor:
         """The encoder's features -> `[B, widths[0], H / 2, W / 2]`."""
         x = features[-1][:0]
         for i in reversed(range(len(features))):
-            fused = self.fuse[i](features[i], times, condition)
+            fused = self.fuse[i](features[i], times, question)
             if i < len(features) - 1:
-                fused = fused + F.interpolate(self.up[i](x, condition), scale_factor=2.0, mode="nearest")
-            x = self.stages[i](fused, condition)
+                fused = fused + F.interpolate(self.up[i](x, question), scale_factor=2.0, mode="nearest")
+            x = self.stages[i](fused, question)
         return x
 
 
@@ -205,7 +208,12 @@ class Unified(nn.Module):
         self.encoder = Encoder(widths, encoder_depths, condition, drop)
         self.decoder = Decoder(widths, decoder_depths, condition, drop)
         self.pixels = ConditionedConv(widths[0], 4 * dimensions, 3, condition)
-        self.query = nn.Sequential(nn.Linear(2 * condition, 64), nn.SiLU(), nn.Linear(64, dimensions + 1))
+        read, say = nn.Linear(2 * condition, 64), nn.Linear(64, dimensions + 1)
+        # Classes begin wide apart; by the usual beginning they are much the same, and rare ones are found late.
+        for linear, gain in ((read, 1.0), (say, 1.7)):
+            nn.init.normal_(linear.weight, std=gain / linear.in_features**0.5)
+            nn.init.zeros_(linear.bias)
+        self.query = nn.Sequential(read, nn.SiLU(), say)
 
     def forward(
         self,
@@ -226,32 +234,40 @@ class Unified(nn.Module):
             )
         pad = (0, -width % self.multiple, 0, -height % self.multiple)
         x = F.pad(series.flatten(0, 1), pad).contiguous(memory_format=torch.channels_last)
-        condition = self._condition(gsd, task, classes)
+        question = self._question(wavelengths, gsd, task, classes)
         times = times_of(dates, days, x)
-        features = self.encoder(x, wavelengths, times, condition)
+        features = self.encoder(x, wavelengths, times, question)
         if task != "semantic-change":
-            answer = self._answer(features, times, condition, task, classes)[..., :height, :width]
+            answer = self._answer(features, times, question, task, classes)[..., :height, :width]
             return answer.mean((2, 3)) if task == "classification" else answer
-        each = self._answer(features, times[:1], condition, task, classes)
+        each = self._answer(features, times[:1], question, task, classes)
         each = each.reshape(batch, dates, *each.shape[1:])
         first, last = (0, dates - 1) if days is None else (int(days.argmin()), int(days.argmax()))
-        change = self._answer(features, times, condition, task, ("change",))
+        of_pair = question._replace(code=self._code(wavelengths, gsd, "change", classes))
+        change = self._answer(features, times, of_pair, task, ("change",))
         change, before, after = (t[..., :height, :width] for t in (change, each[:, first], each[:, last]))
         return change, before, after
 
-    def _condition(self, gsd: float, task: str, classes: Sequence[str]) -> Tensor:
+    def _question(self, wavelengths: Tensor, gsd: float, task: str, classes: Sequence[str]) -> Question:
         angle = [2 * math.pi * math.log2(max(gsd, 1e-3)) * cycles for cycles in _GSD_CYCLES]
         with torch.autocast(self.names.table.weight.device.type, enabled=False):
             names = self.names(classes).mean(0)
             metres = names.new_tensor([*map(math.sin, angle), *map(math.cos, angle)])
-            condition: Tensor = self.ask(torch.cat([self.tasks([task])[0], names, metres]))
-            return condition
+            condition = self.ask(torch.cat([self.tasks([task])[0], names, metres]))
+        return Question(condition, self._code(wavelengths, gsd, task, classes))
+
+    def _code(self, wavelengths: Tensor, gsd: float, task: str, classes: Sequence[str]) -> Tensor:
+        """What normalisation goes by: besides task and classes the size of a pixel, the light, and how many bands."""
+        octaves = torch.log2(wavelengths.detach().double().clamp_min(1.0)).mean()
+        amounts = (math.log2(max(gsd, 1e-3)), float(octaves), math.log2(len(wavelengths)))
+        own = code_of((task, *sorted(classes)), tuple(round(2 * amount, 3) for amount in amounts))
+        return own.to(self.names.table.weight)
 
     def _answer(
-        self, features: Sequence[Tensor], times: Tensor, condition: Tensor, task: str, classes: Sequence[str]
+        self, features: Sequence[Tensor], times: Tensor, question: Question, task: str, classes: Sequence[str]
     ) -> Tensor:
         """Logits `[B, K, H, W]`: features of each quarter of a coarse pixel times the query of each class."""
-        pixels = self.pixels(self.decoder(features, times, condition), condition)
+        pixels = self.pixels(self.decoder(features, times, question), question)
         with torch.autocast(pixels.device.type, enabled=False):
             names = self.names(classes)
             query = self.query(torch.cat([names, self.tasks([task]).expand(len(names), -1)], 1))
