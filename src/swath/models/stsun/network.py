@@ -2,7 +2,8 @@
 
 What the paper unifies with generated linear layers over 32 x 32 tokens, this does with convolutions on several
 scales, so that edges are sharp, any size is taken, and mosaics are exact: a stem whose kernels follow from wavelengths
-in nm, dates that exchange and are fused on every scale, and classes asked for by name. `stsun-paper` is the paper's.
+in nm, dates that exchange and are fused on every scale, and classes asked for by name. Its norms keep what is to be
+expected under each question (`swath.nn.conditioned`), so that unlike sets train together. `stsun-paper` is the paper's.
 """
 
 from __future__ import annotations
