@@ -188,6 +188,15 @@ def test_no_batch_has_a_say_in_use(pair: Tensor) -> None:
     assert (both[1:] - used[1]).abs().mean() > 0.3 * used[1].std(), "what is expected depends on the question"
 
 
+def test_without_norms_no_batch_has_a_say_in_training_either(pair: Tensor) -> None:
+    net = find("stsun").build(**SMALL, drop=0.0, norms=False)
+    assert not any("expected" in name for name in net.state_dict())
+    images = torch.cat([pair[:, 0], 5 * pair[:, 1]])
+    with torch.no_grad():
+        alone = net.eval()(images[:1], wavelengths=S2)
+        torch.testing.assert_close(net.train()(images, wavelengths=S2)[:1], alone, rtol=0, atol=1e-4)
+
+
 @torch.inference_mode()
 def test_bfloat16_is_near(net: nn.Module, pair: Tensor) -> None:
     answer = net(pair, wavelengths=S2, task="change", classes=("change",))

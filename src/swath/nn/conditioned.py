@@ -121,6 +121,12 @@ class ConditionedConv(nn.Module):
             # Of the mean and of the logarithm of the deviation, before gain and bias; and of a 1.
             self.register_buffer("expected", torch.zeros(2 * out_channels + 1, CODE + 1))
 
+    def bare(self) -> None:
+        """Normalise nothing from now on; the answer then has about the deviation that its kernels give it."""
+        self.normalise = False
+        if "expected" in self._buffers:
+            del self.expected
+
     def kernel(self, question: Question) -> tuple[Tensor, Tensor]:
         """Weight `[O, I, k, k]` and bias `[O]` under a question, in the precision of the parameters."""
         with torch.autocast(self.weight.device.type, enabled=False):

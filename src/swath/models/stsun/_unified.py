@@ -194,6 +194,7 @@ class Unified(nn.Module):
         encoder_depths: Sequence[int],
         decoder_depths: Sequence[int],
         drop: float = 0.0,
+        norms: bool = True,
         dimensions: int = 16,
         condition: int = 32,
     ) -> None:
@@ -214,6 +215,9 @@ class Unified(nn.Module):
             nn.init.normal_(linear.weight, std=gain / linear.in_features**0.5)
             nn.init.zeros_(linear.bias)
         self.query = nn.Sequential(read, nn.SiLU(), say)
+        for module in self.modules():
+            if isinstance(module, ConditionedConv) and not norms:
+                module.bare()
 
     def forward(
         self,

@@ -46,6 +46,7 @@ def stsun(
     encoder_depths: Sequence[int] = _SIZES["tiny"]["encoder_depths"],
     decoder_depths: Sequence[int] = _SIZES["tiny"]["decoder_depths"],
     drop: float = 0.1,
+    norms: bool = True,
 ) -> nn.Module:
     """A network that takes `(image, *, wavelengths, days, gsd, task, classes)`.
 
@@ -68,6 +69,7 @@ def stsun(
         encoder_depths: blocks of two convolutions at each of those.
         decoder_depths: the same on the way back.
         drop: how often a block is left out in training (stochastic depth, arXiv:1603.09382).
+        norms: whether convolutions are normalised, so that it learns sooner; weights that come with Swath have none.
 
     Raises:
         CardError: the three do not have the same length.
@@ -79,4 +81,4 @@ def stsun(
             f"widths, encoder_depths and decoder_depths must have the same length; found {len(widths)}, "
             f"{len(encoder_depths)} and {len(decoder_depths)}"
         )
-    return Unified(widths, encoder_depths, decoder_depths, drop)
+    return Unified(widths, encoder_depths, decoder_depths, drop, norms)
