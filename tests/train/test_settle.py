@@ -5,14 +5,20 @@ from __future__ import annotations
 import copy
 from contextlib import nullcontext
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, cast
 
+import pytest
 import torch
 from torch import Tensor, nn
 
+import swath
+from swath.train import loop
 from swath.train.batches import Batch, Draw
 from swath.train.learner import Skill
-from swath.train.settle import settle
+from swath.train.settle import affordable, settle
+
+from .making import QUICK, SAID, tiles
 
 CPU = torch.device("cpu")
 
@@ -40,7 +46,7 @@ def network() -> nn.Sequential:
 
 def settled(own: nn.Sequential, like: nn.Sequential) -> None:
     draw = Numbers(crops=(cast("Any", None),), weights=(1.0,), augment=(None,), batch=(64,), seed=0)
-    settle(own, like, [cast("Skill", Plain())], draw, 0, CPU, nullcontext)
+    settle(own, like, [cast("Skill", Plain())], draw, 0, 20, CPU, nullcontext)
 
 
 def test_what_norms_expect_is_of_the_weights_as_they_are() -> None:
@@ -63,3 +69,19 @@ def test_norms_that_are_frozen_stay_as_they_are() -> None:
     settled(own, like)
     assert not own[1].running_mean.any()
     assert own[4].running_mean.any()
+
+
+@pytest.mark.parametrize(("average", "settled"), [(0.99, []), (0.9995, [(2, 20), (4, 20)])])
+def test_norms_are_measured_anew_for_a_long_mean(
+    average: float, settled: list[tuple[int, int]], own_data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    told: list[tuple[int, int]] = []
+    monkeypatch.setattr(loop, "settle", lambda *given: told.append(given[4:6]))
+    said: dict[str, Any] = {**QUICK, **SAID, "val": ["tile_0_*"], "test": ["tile_3_*"]}
+    swath.train(tiles(own_data, tmp_path / "green"), out=tmp_path / "x.swath", steps=4, average=average, **said)
+    assert told == settled
+
+
+@pytest.mark.parametrize(("steps", "sets", "batches"), [(1000, 6, 50), (1000, 1, 100), (10, 1, 20)])
+def test_more_batches_are_seen_where_that_costs_little(steps: int, sets: int, batches: int) -> None:
+    assert affordable(steps, sets) == batches

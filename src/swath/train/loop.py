@@ -32,7 +32,7 @@ from swath.train.interrupt import Asked, interruptible
 from swath.train.learner import Skill, check_metric
 from swath.train.progress import Moment, Tell
 from swath.train.recipe import Recipe
-from swath.train.settle import settle
+from swath.train.settle import affordable, settle
 
 if TYPE_CHECKING:
     from lightning.fabric import Fabric
@@ -41,6 +41,8 @@ if TYPE_CHECKING:
 _GO_ON = "and resume=True goes on from here"
 _SLOWER = 0.1
 """What the learning rate is multiplied by, once, when the loss is no longer a number."""
+_LONG = 0.999
+"""Decay of a mean of weights from which on what norms expect does not follow them."""
 _LATEST = 20
 """Steps whose mean loss is told."""
 
@@ -182,9 +184,7 @@ class Loop:
         row["loss"] = sum(self._losses) / max(1, len(self._losses))
         row["lr"] = self.optimizer.param_groups[0]["lr"]
         found: list[float] = []
-        if self.average.share:
-            own, device, autocast = self.average.network, self.fabric.device, self.fabric.autocast
-            settle(own, plain(self.network), self.skills, self.draw, course.step, device, autocast)
+        self._settle()
         for skill in self.skills:
             with self._as_stored():
                 scores = skill.scores(
@@ -206,6 +206,16 @@ class Loop:
             write_table(course, self.files.curves)
             write_events(row, self.files.tensorboard)
         self.save()
+
+    def _settle(self) -> None:
+        """Measure anew what norms expect, where their own running mean lies too far behind the weights."""
+        if not self.average.share and self.recipe.average < _LONG:
+            return
+        course = self.course
+        since = course.step - (course.rows[-1]["step"] if course.rows else 0)
+        batches = affordable(since * self.recipe.accumulate, len(self.skills))
+        own, device, autocast = self.average.network, self.fabric.device, self.fabric.autocast
+        settle(own, plain(self.network), self.skills, self.draw, course.step, batches, device, autocast)
 
     def _as_stored(self) -> AbstractContextManager[None]:
         """The mean of the weights as the file gives it back."""

@@ -2,7 +2,7 @@
 
 Running means and deviations of norms belong to the weights they were gathered with (Izmailov et al., arXiv:1803.05407,
 section 3.2). The running mean of weights takes theirs along, which is near enough while all of them are near each
-other; weights on the line to those of the beginning are not.
+other; those of a long mean are not, nor are weights on the line to those of the beginning.
 """
 
 from __future__ import annotations
@@ -17,8 +17,16 @@ from torch import nn
 from swath.train.batches import Draw
 from swath.train.learner import Skill
 
-_MOMENTUM = (0.5,) * 6 + (0.1,) * 14
-"""Of norms, batch by batch of each set: first what they had is forgotten, then the new is averaged."""
+_LEAST, _MOST = 20, 100
+"""Batches of each set: with fewer, what norms expect is left to chance; with more, nothing is gained."""
+
+
+def affordable(steps: float, sets: int) -> int:
+    """Batches of each set for `settle`: 20, and up to 100 where so many steps take ten times as long.
+
+    A pass forward takes about a third of a step.
+    """
+    return min(_MOST, max(_LEAST, int(0.1 * 3 * steps / sets)))
 
 
 @torch.no_grad()
@@ -28,6 +36,7 @@ def settle(
     skills: Sequence[Skill],
     draw: Draw,
     first: int,
+    batches: int,
     device: torch.device,
     autocast: Callable[[], AbstractContextManager[object]],
 ) -> None:
@@ -39,6 +48,7 @@ def settle(
         skills: what is learnt, in the order of the draw's sets.
         draw: which crops are seen.
         first: number of the first batch.
+        batches: how many of each set.
         device: where the network is.
         autocast: its precision.
 
@@ -57,17 +67,22 @@ def settle(
     for norm in norms:
         norm.train()
     try:
-        for number, momentum in enumerate(_MOMENTUM, first):
+        for number in range(batches):
             for norm in norms:
-                vars(norm)["momentum"] = momentum
+                vars(norm)["momentum"] = _momentum(number)
             for skill, one in zip(skills, sets, strict=True):  # by turns: none is forgotten over the next one
-                samples = one.batch_of(number).samples
+                samples = one.batch_of(first + number).samples
                 with autocast():
                     skill.answer(network, samples, device)
     finally:
         for norm, before in zip(norms, usual, strict=True):
             vars(norm)["momentum"] = before
         network.eval()
+
+
+def _momentum(number: int) -> float:
+    """Of norms at a batch: first what they had is forgotten, then the new is averaged."""
+    return 0.5 if number < 6 else max(1 / (number - 4), 0.03)
 
 
 def _gathers(module: nn.Module) -> bool:
