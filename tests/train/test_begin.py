@@ -73,6 +73,22 @@ def test_a_share_wants_something_to_begin_with(folder: Path, tmp_path: Path) -> 
         swath.train(folder, out=tmp_path / "m.swath", start_share=0.3, **UNET, **SAID, **SPLIT)
 
 
+def test_frozen_norms_expect_what_they_did(first: Path, folder: Path, tmp_path: Path) -> None:
+    report = swath.train(
+        folder, out=tmp_path / "m.swath", **again(first, freeze_norms=True, average=0.0), **SAID, **SPLIT
+    )
+    before, after = read_state(first), read_state(report.model)
+    statistics = {key for key in before if "running_" in key}
+    assert statistics
+    assert all(torch.equal(before[key], after[key]) for key in statistics)
+    assert not all(torch.equal(before[key], after[key]) for key in before.keys() - statistics)
+
+
+def test_frozen_norms_want_something_to_begin_with(folder: Path, tmp_path: Path) -> None:
+    with pytest.raises(TrainError, match=r"freeze_norms.*say start="):
+        swath.train(folder, out=tmp_path / "m.swath", freeze_norms=True, **UNET)
+
+
 def test_other_classes_get_a_new_head(first: Path, own_data: Path, tmp_path: Path) -> None:
     three = tiles(own_data, tmp_path / "three")
     relabel(three, lambda name, mask: mask + (name[-1] == "0"))

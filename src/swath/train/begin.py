@@ -99,6 +99,19 @@ def freeze_encoder(network: nn.Module) -> list[nn.Parameter]:
     return [parameter for parameter in network.parameters() if parameter.requires_grad]
 
 
+def freeze_norms(network: nn.Module) -> None:
+    """Let norms go on with what they expect."""
+    for module in network.modules():
+        if gathers(module):
+            module.eval()
+
+
+def gathers(module: nn.Module) -> bool:
+    """Whether it is a norm that keeps what it has seen."""
+    kept = module.buffers(recurse=False)
+    return not any(module.children()) and any(one.is_floating_point() for one in kept)
+
+
 def _spec_of(source: Model, recipe: Recipe) -> NetworkSpec:
     """The network of the source; what data say is left out. Another one may begin with what was pretrained."""
     if source.spec is None:

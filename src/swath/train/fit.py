@@ -18,7 +18,7 @@ from swath.scene.words import many
 from swath.train.at_once import fit_at_once
 from swath.train.average import Average
 from swath.train.batches import Draw
-from swath.train.begin import begin, freeze_encoder
+from swath.train.begin import begin, freeze_encoder, freeze_norms
 from swath.train.budget import Budget
 from swath.train.cards import draft, scored
 from swath.train.course import Course
@@ -97,6 +97,8 @@ def made_ready(recipe: Recipe, out: str | Path, *, resume: bool, overwrite: bool
     network: nn.Module = model.network.to(memory_format=torch.channels_last)
     network.train()
     learnt = freeze_encoder(network) if recipe.freeze_encoder else list(network.parameters())
+    if recipe.freeze_norms:
+        freeze_norms(network)
     known = () if model.report is None else model.report.matched
     average = Average(fabric.to_device(network), recipe.average, recipe.start_share, known)
     wrapped, optimizer = fabric.setup(network, _optimizer(learnt, recipe))

@@ -106,6 +106,8 @@ class Recipe(Frozen):
     forgotten less. Layers that are new have none."""
     freeze_encoder: bool = False
     """Whether the encoder keeps the weights of `start`."""
+    freeze_norms: bool = False
+    """Whether norms go on with what they expected in `start`, instead of what each batch has. For small batches."""
 
     steps: int | None = Field(default=None, gt=0)
     """Budget in steps of the optimiser."""
@@ -183,6 +185,8 @@ class Recipe(Frozen):
             raise ValueError(f"sets: skills must have names of their own; found {', '.join(names)}")
         if self.start_share and self.start is None:
             raise ValueError("start_share: it is of the weights that the run begins with; say start=")
+        if self.freeze_norms and self.start is None:
+            raise ValueError("freeze_norms: norms of random weights expect nothing yet; say start=")
 
     def with_(self, **changes: Any) -> Recipe:
         """A copy with fields changed, validated again.

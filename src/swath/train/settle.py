@@ -15,6 +15,7 @@ import torch
 from torch import nn
 
 from swath.train.batches import Draw
+from swath.train.begin import gathers
 from swath.train.learner import Skill
 
 _LEAST, _MOST = 20, 100
@@ -56,7 +57,7 @@ def settle(
         SwathError: an item cannot be read.
     """
     pairs = zip(network.modules(), like.modules(), strict=True)
-    norms = [own for own, trained in pairs if trained.training and _gathers(own)]
+    norms = [own for own, trained in pairs if trained.training and gathers(own)]
     if not norms:
         return
     sets = [
@@ -83,9 +84,3 @@ def settle(
 def _momentum(number: int) -> float:
     """Of norms at a batch: first what they had is forgotten, then the new is averaged."""
     return 0.5 if number < 6 else max(1 / (number - 4), 0.03)
-
-
-def _gathers(module: nn.Module) -> bool:
-    """Whether it is a norm that keeps what it has seen."""
-    kept = module.buffers(recurse=False)
-    return not any(module.children()) and any(one.is_floating_point() for one in kept)
