@@ -11,6 +11,7 @@ import torch
 import swath
 from swath.errors import CardError, TrainError
 from swath.models.weights import read_state
+from swath.train.begin import freeze_norms
 from swath.train.recipe import SetRecipe
 from swath.train.sets import skill_name
 
@@ -82,6 +83,12 @@ def test_frozen_norms_expect_what_they_did(first: Path, folder: Path, tmp_path: 
     assert statistics
     assert all(torch.equal(before[key], after[key]) for key in statistics)
     assert not all(torch.equal(before[key], after[key]) for key in before.keys() - statistics)
+
+
+def test_norms_that_are_new_are_not_frozen() -> None:
+    network = torch.nn.Sequential(torch.nn.BatchNorm2d(2), torch.nn.Dropout(), torch.nn.BatchNorm2d(2))
+    freeze_norms(network, [f"0.{key}" for key in network[0].state_dict()])
+    assert [module.training for module in network] == [False, True, True]
 
 
 def test_frozen_norms_want_something_to_begin_with(folder: Path, tmp_path: Path) -> None:

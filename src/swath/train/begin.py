@@ -99,10 +99,15 @@ def freeze_encoder(network: nn.Module) -> list[nn.Parameter]:
     return [parameter for parameter in network.parameters() if parameter.requires_grad]
 
 
-def freeze_norms(network: nn.Module) -> None:
-    """Let norms go on with what they expect."""
-    for module in network.modules():
-        if gathers(module):
+def freeze_norms(network: nn.Module, known: Collection[str]) -> None:
+    """Let norms go on with what they expect; new ones, of which nothing is known, learn theirs.
+
+    Args:
+        network: in train mode.
+        known: names of the tensors that were loaded.
+    """
+    for name, module in network.named_modules():
+        if gathers(module) and all(f"{name}.{key}" in known for key in module.state_dict()):
             module.eval()
 
 

@@ -97,9 +97,9 @@ def made_ready(recipe: Recipe, out: str | Path, *, resume: bool, overwrite: bool
     network: nn.Module = model.network.to(memory_format=torch.channels_last)
     network.train()
     learnt = freeze_encoder(network) if recipe.freeze_encoder else list(network.parameters())
-    if recipe.freeze_norms:
-        freeze_norms(network)
     known = () if model.report is None else model.report.matched
+    if recipe.freeze_norms:
+        freeze_norms(network, known)
     average = Average(fabric.to_device(network), recipe.average, recipe.start_share, known)
     wrapped, optimizer = fabric.setup(network, _optimizer(learnt, recipe))
     kept = replace(model, network=average.network)

@@ -42,7 +42,7 @@ _GO_ON = "and resume=True goes on from here"
 _SLOWER = 0.1
 """What the learning rate is multiplied by, once, when the loss is no longer a number."""
 _LONG = 0.999
-"""Decay of a mean of weights from which on what norms expect does not follow them."""
+"""Decay of a mean of weights from which on what norms expect is measured for it, not averaged along with it."""
 _LATEST = 20
 """Steps whose mean loss is told."""
 

@@ -107,7 +107,8 @@ class Recipe(Frozen):
     freeze_encoder: bool = False
     """Whether the encoder keeps the weights of `start`."""
     freeze_norms: bool = False
-    """Whether norms go on with what they expected in `start`, instead of what each batch has. For small batches."""
+    """Whether norms go on with what they expected in `start`, instead of what each batch has. For small batches;
+    norms that are new learn theirs."""
 
     steps: int | None = Field(default=None, gt=0)
     """Budget in steps of the optimiser."""

@@ -1,8 +1,8 @@
 """What norms expect, taken anew: weights that were mixed answer otherwise than those they were mixed from.
 
 Running means and deviations of norms belong to the weights they were gathered with (Izmailov et al., arXiv:1803.05407,
-section 3.2). The running mean of weights takes theirs along, which is near enough while all of them are near each
-other; those of a long mean are not, nor are weights on the line to those of the beginning.
+section 3.2). A short running mean of weights takes theirs along, for they are near each other; over a long one they
+need not be, and weights on the line to those of the beginning are not.
 """
 
 from __future__ import annotations
